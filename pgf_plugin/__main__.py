@@ -1,0 +1,7 @@
+"""``python -m pgf_plugin`` is the command ``pgf``."""
+
+import sys
+
+from pgf_plugin.cli import main
+
+sys.exit(main())

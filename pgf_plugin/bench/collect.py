@@ -1,0 +1,74 @@
+"""From the results of trials to one row a model."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pgf_plugin.bench.result import TrialResult
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation over seeds.
+
+    Attributes:
+        mean: mean.
+        std: standard deviation with n - 1 in the denominator; NaN for one seed.
+    """
+
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Summarise ``values``, one a seed."""
+        std = statistics.stdev(values) if len(values) > 1 else math.nan
+        return cls(statistics.fmean(values), std)
+
+
+class Row(NamedTuple):
+    """One model of the table.
+
+    Attributes:
+        model: its name.
+        seeds: seeds of the finished trials.
+        failed: seeds of the failed trials.
+        metrics: test metrics over the seeds, fractions.
+        ms_per_utterance: inference time over the seeds.
+        trainable, total, trainable_without_encoder: parameters; None where no trial finished.
+    """
+
+    model: str
+    seeds: list[int]
+    failed: list[int]
+    metrics: dict[str, Spread]
+    ms_per_utterance: Spread | None
+    trainable: int | None
+    total: int | None
+    trainable_without_encoder: int | None
+
+
+def collect(results: Sequence[TrialResult]) -> list[Row]:
+    """Group ``results`` by model, in the order of their first trial."""
+    by_model: dict[str, list[TrialResult]] = {}
+    for result in results:
+        by_model.setdefault(result.model, []).append(result)
+    return [_row(model, trials) for model, trials in by_model.items()]
+
+
+def _row(model: str, trials: list[TrialResult]) -> Row:
+    finished = [trial for trial in trials if trial.status == "finished"]
+    failed = [trial.seed for trial in trials if trial.status != "finished"]
+    if not finished:
+        return Row(model, [], failed, {}, None, None, None, None)
+    first = finished[0]
+    return Row(
+        model,
+        [trial.seed for trial in finished],
+        failed,
+        {name: Spread.of([trial.metrics[name] for trial in finished]) for name in first.metrics},
+        Spread.of([trial.ms_per_utterance or math.nan for trial in finished]),
+        first.trainable,
+        first.total,
+        first.trainable_without_encoder,
+    )

@@ -1,0 +1,117 @@
+"""Runs one trial with the stock mmengine ``Runner`` and measures it."""
+
+import platform
+import statistics
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import get_rank
+from mmengine.runner import Runner
+
+from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.progress import Progress, ProgressHook
+from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.models import ledger
+
+CONSOLE_FILE = "console.log"
+TRACEBACK_FILE = "traceback.txt"
+_PACKAGES = ("pgf-plugin", "torch", "transformers", "peft", "mmengine", "numpy")
+
+
+def run_trial(trial: Trial, progress: Progress) -> TrialResult:
+    """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
+
+    Whatever the trial prints goes to ``console.log`` in its folder. A trial that raises is
+    recorded as failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+    """
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    result = TrialResult(trial.model, trial.seed, trial.fingerprint)
+    try:
+        with _output_to(trial.folder / CONSOLE_FILE):
+            _train_and_test(trial, progress, result)
+    except Exception as error:  # noqa: BLE001  # one trial must not take the others with it
+        result.status = "failed"
+        result.error = f"{type(error).__name__}: {error}"
+        (trial.folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+    if get_rank() == 0:
+        result.save(trial.folder)
+    return result
+
+
+def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> None:
+    hook = ProgressHook(progress)
+    runner = Runner.from_cfg(trial.config)
+    runner.register_hook(hook, priority="LOWEST")
+    trial.config.dump(trial.folder / "config.py")
+    start = time.perf_counter()
+    runner.train()
+    result.train_seconds = time.perf_counter() - start
+    result.learning_curve = hook.curve
+    best = Path(runner.message_hub.get_info("best_ckpt"))
+    runner.load_checkpoint(str(best))
+    result.checkpoint = best.name
+    result.best_epoch = hook.best_epoch
+    result.val_mae = hook.best
+    result.metrics = {name: float(value) for name, value in runner.test().items()}
+    counts = ledger(runner.model)
+    result.trainable, result.total = counts.trainable, counts.total
+    result.trainable_without_encoder = counts.trainable_without_encoder
+    result.ms_per_utterance = milliseconds_per_utterance(runner)
+    dataset = runner.test_dataloader.dataset
+    result.data = dataset.describe() if hasattr(dataset, "describe") else {}
+    result.encoder = _encoder_name(trial.config)
+    result.environment = environment(runner.model)
+
+
+@torch.inference_mode()
+def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
+    """Median over ``passes`` of the time in the model, from a batch on the host to predictions."""
+    model = runner.model
+    model.eval()
+    batches = list(runner.test_dataloader)
+    times = []
+    for _ in range(passes):
+        _synchronize()
+        start = time.perf_counter()
+        for batch in batches:
+            data = model.data_preprocessor(batch, False)
+            model(data["inputs"], mode="tensor")
+        _synchronize()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times) / len(runner.test_dataloader.dataset)
+
+
+def environment(model: torch.nn.Module) -> dict[str, Any]:
+    """Versions, device and threads, as they stand beside every number."""
+    device = next(model.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "python": platform.python_version(),
+        "packages": {package: version(package) for package in _PACKAGES},
+        "device": device.type,
+        "device_name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _encoder_name(config: Config) -> str | None:
+    encoder = config.model.get("encoder") or {}
+    return encoder.get("pretrained") or encoder.get("type")
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        yield

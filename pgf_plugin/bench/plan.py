@@ -1,0 +1,143 @@
+"""From one bench config to the trials that it asks for."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
+from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean
+
+
+class Trial(NamedTuple):
+    """One training run of the bench.
+
+    Attributes:
+        model: the model's name in the table.
+        seed: seed of the run.
+        config: complete config of the run, as ``pgf train`` takes it.
+        folder: where the run writes.
+        fingerprint: hash of ``config``; a finished trial of the same fingerprint is not repeated.
+    """
+
+    model: str
+    seed: int
+    config: Config
+    folder: Path
+    fingerprint: str
+
+
+def plan_trials(
+    config: Config,
+    work_dir: Path,
+    *,
+    models: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    data_root: str | Path | None = None,
+) -> list[Trial]:
+    """Expand ``config.bench`` into trials, seed by seed, so that a partial table is balanced.
+
+    A trial's config is the config that ``bench.models`` names. What the bench config itself sets
+    comes before it: ``model`` is merged, every other key (data, schedule, hooks) is replaced. The
+    entry's own overrides are merged last.
+
+    Args:
+        config: a bench config: any keys of a training config, and
+            ``bench = dict(models={name: config name or overrides}, seeds=[…])``.
+        work_dir: folder of the bench.
+        models: names to keep; None keeps all.
+        seeds: replaces ``bench.seeds``.
+        cfg_options: dotted key to value, for every trial; applied last.
+        encoder: as for :func:`~pgf_plugin.config.load_config`, for every trial.
+        data_root: likewise.
+
+    Raises:
+        ConfigError: if ``bench`` is missing or malformed, or ``models`` names what it lacks.
+    """
+    bench = _check_bench(config)
+    entries = bench["models"]
+    for name in models or ():
+        if name not in entries:
+            raise ConfigError(
+                f"--models {name!r}: the bench has {list(entries)}.{did_you_mean(name, entries)}"
+            )
+    chosen = [name for name in entries if not models or name in models]
+    configs = {name: compose(config, entries[name]) for name in chosen}
+    for trial in configs.values():
+        apply_encoder(trial, encoder)
+        if data_root is not None:
+            apply_data_root(trial, data_root)
+        apply_options(trial, cfg_options or {})
+    numbers = [
+        check_positive_int("bench.seeds", seed, at_least=0) for seed in seeds or bench["seeds"]
+    ]
+    return [
+        _trial(name, seed, configs[name], work_dir) for seed in numbers for name in configs
+    ]
+
+
+def compose(config: Config, entry: str | dict[str, Any]) -> Config:
+    """Return the training config of one entry of ``bench.models``.
+
+    Args:
+        config: the bench config.
+        entry: name or path of a config, or ``dict(config=name, **overrides)``.
+    """
+    overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
+    base = overrides.pop("config", None)
+    trial = Config.fromfile(find_config(base)) if base else Config()
+    for key, value in config.to_dict().items():
+        if key == "model":
+            trial.merge_from_dict({"model": value})
+        elif key not in ("bench", "work_dir"):
+            trial[key] = value
+    trial.merge_from_dict(overrides)
+    if "model" not in trial:
+        raise ConfigError(
+            f"bench.models: the entry {entry!r} has no model. Name a config that has one, or give "
+            "dict(model=dict(type=…))"
+        )
+    return trial
+
+
+def _trial(model: str, seed: int, config: Config, work_dir: Path) -> Trial:
+    config = deepcopy(config)
+    config.randomness = {**config.get("randomness", {}), "seed": seed}
+    fingerprint = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
+    folder = work_dir / slug(model) / f"seed_{seed}"
+    config.work_dir = str(folder)
+    config.experiment_name = f"{slug(model)}_{seed}_{fingerprint[:6]}"
+    return Trial(model, seed, config, folder, fingerprint)
+
+
+def slug(name: str) -> str:
+    """Return ``name`` as a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+
+
+def _check_bench(config: Config) -> dict[str, Any]:
+    bench = config.get("bench")
+    example = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
+    if not isinstance(bench, dict):
+        raise ConfigError(f"the config has no bench: set {example}, or run `pgf train`")
+    known = ("models", "seeds", "title")
+    problems = [
+        f"bench.{key}: unknown key, allowed are {known}.{did_you_mean(key, known)}"
+        for key in bench
+        if key not in known
+    ]
+    if not isinstance(bench.get("models"), dict) or not bench["models"]:
+        problems.append(f"bench.models must be a dict with at least one entry: {example}")
+    if not isinstance(bench.get("seeds"), list | tuple) or not bench["seeds"]:
+        problems.append(f"bench.seeds must be a list with at least one seed: {example}")
+    elif len(set(bench["seeds"])) != len(bench["seeds"]):
+        problems.append(f"bench.seeds names a seed twice: {list(bench['seeds'])}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return bench

@@ -1,0 +1,93 @@
+"""Shows how a bench gets on: a live line in a terminal, a line an epoch elsewhere."""
+
+import math
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+
+class Progress:
+    """Progress of a bench on one console.
+
+    Args:
+        console: where to write. In a terminal, the running trial is one live line; elsewhere,
+            each epoch is a line of its own.
+        num_trials: trials of the bench.
+    """
+
+    def __init__(self, console: Console, num_trials: int) -> None:
+        self.console = console
+        self.num_trials = num_trials
+        self._number = 0
+        self._label = ""
+        self._bars: Bars | None = None
+
+    def start(self, model: str, seed: int) -> None:
+        """A trial begins."""
+        self._number += 1
+        self._label = f"\\[{self._number}/{self.num_trials}] {model}, seed {seed}"
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[news]}"),
+                TimeElapsedColumn(),
+            )
+            self._bars = Bars(*columns, console=self.console, transient=True)
+            self._bars.start()
+            self._bars.add_task(self._label, total=None, news="loading")
+        else:
+            self.console.print(f"{self._label}: loading")
+
+    def step(self, done: int, total: int, news: str) -> None:
+        """``done`` of ``total`` iterations are trained."""
+        if self._bars is not None:
+            self._bars.update(self._bars.task_ids[0], completed=done, total=total, news=news)
+
+    def epoch(self, number: int, total: int, mae: float, best: float) -> None:
+        """An epoch was validated."""
+        if self._bars is None:
+            self.console.print(
+                f"{self._label}: epoch {number}/{total}, validation MAE {mae:.3f} "
+                f"(best {best:.3f})"
+            )
+
+    def finish(self, summary: str) -> None:
+        """The trial ended; ``summary`` stays on the screen."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+        self.console.print(f"{self._label}: {summary}")
+
+
+class ProgressHook(Hook):
+    """Tells a :class:`Progress` what a ``Runner`` does, and keeps the learning curve.
+
+    Attributes:
+        curve: validation MAE after each epoch.
+        best: lowest of them.
+        best_epoch: its epoch, counted from 1.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.curve: list[float] = []
+        self.best = math.inf
+        self.best_epoch: int | None = None
+
+    def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Move the bar."""
+        epoch = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
+        best = "" if math.isinf(self.best) else f", best validation MAE {self.best:.3f}"
+        self.progress.step(runner.iter + 1, runner.max_iters, epoch + best)
+
+    def after_val_epoch(self, runner: Runner, metrics=None) -> None:
+        """Note the validation MAE."""
+        mae = float((metrics or {})["MAE"])
+        self.curve.append(mae)
+        if mae < self.best:
+            self.best, self.best_epoch = mae, runner.epoch
+        self.progress.epoch(runner.epoch, runner.max_epochs, mae, self.best)

@@ -1,0 +1,78 @@
+"""What one trial leaves behind, written as one JSON file."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+RESULT_FILE = "result.json"
+
+
+@dataclass
+class TrialResult:
+    """Outcome of one trial; the fields are the columns of the bench's JSON.
+
+    Attributes:
+        model: the model's name in the table.
+        seed: seed of the run.
+        fingerprint: hash of the trial's config.
+        status: ``'finished'`` or ``'failed'``.
+        metrics: test metrics by the names of
+            :func:`~pgf_plugin.evaluation.functional.msa_metrics`, fractions.
+        val_mae: validation MAE of the chosen checkpoint.
+        best_epoch: epoch of the chosen checkpoint, counted from 1.
+        checkpoint: file name of the chosen checkpoint, in the trial's folder.
+        learning_curve: validation MAE after each epoch.
+        trainable: trainable parameters.
+        total: all parameters.
+        trainable_without_encoder: trainable parameters outside the text encoder and its LoRA.
+        ms_per_utterance: inference time on the test set, milliseconds an utterance.
+        train_seconds: wall time of training and validation.
+        data: what the dataset says of itself.
+        encoder: name of the text encoder, None where there is none.
+        environment: versions, device and threads.
+        error: message of a failed trial; its traceback is in the trial's folder.
+    """
+
+    model: str
+    seed: int
+    fingerprint: str
+    status: str = "finished"
+    metrics: dict[str, float] = field(default_factory=dict)
+    val_mae: float | None = None
+    best_epoch: int | None = None
+    checkpoint: str | None = None
+    learning_curve: list[float] = field(default_factory=list)
+    trainable: int | None = None
+    total: int | None = None
+    trainable_without_encoder: int | None = None
+    ms_per_utterance: float | None = None
+    train_seconds: float | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    encoder: str | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write ``result.json``; a reader sees the whole file or none."""
+        write_json(folder / RESULT_FILE, {"schema_version": SCHEMA_VERSION, **asdict(self)})
+
+    @classmethod
+    def load(cls, folder: Path) -> "TrialResult | None":
+        """Read ``result.json``; None where there is none that this version wrote whole."""
+        try:
+            content = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+            if content.pop("schema_version") != SCHEMA_VERSION:
+                return None
+            return cls(**content)
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+            return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    draft = path.with_suffix(".json.tmp")
+    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,39 @@
+"""``pgf bench``: trains several models for several seeds and compares them."""
+
+import argparse
+
+from pgf_plugin.cli.options import add_config, add_work_dir
+from pgf_plugin.config import load_config
+from pgf_plugin.plugin import load_entry_points
+
+
+def add_parser(commands) -> None:
+    """Add the command to ``commands``."""
+    parser = commands.add_parser(
+        "bench", help="train several models and compare them", description=__doc__
+    )
+    add_config(parser)
+    add_work_dir(parser)
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of bench.models")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of bench.seeds")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark that the config describes; 1 if a trial failed."""
+    from pgf_plugin.bench import run_bench
+
+    load_entry_points()
+    options = args.cfg_options or {}
+    of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
+    cfg = load_config(args.config, of_bench, work_dir=args.work_dir)
+    bench = run_bench(
+        cfg,
+        cfg.work_dir,
+        models=args.models,
+        seeds=args.seeds,
+        cfg_options={key: value for key, value in options.items() if key not in of_bench},
+        encoder=args.encoder,
+        data_root=args.data_root,
+    )
+    return int(any(result.status != "finished" for result in bench.results))

@@ -1,0 +1,90 @@
+"""``pgf predict``: the sentiment of one utterance."""
+
+import argparse
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS, FUNCTIONS, MODELS, init_default_scope
+from numpy.typing import NDArray
+
+from pgf_plugin.cli.checkpoint import load_weights
+from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
+from pgf_plugin.errors import ConfigError, DataError
+
+READINGS = (
+    *("highly negative", "negative", "weakly negative", "neutral"),
+    *("weakly positive", "positive", "highly positive"),
+)
+"""CMU-MOSI's names for -3 … 3."""
+
+
+def add_parser(commands) -> None:
+    """Add the command to ``commands``."""
+    parser = commands.add_parser(
+        "predict", help="predict the sentiment of one utterance", description=__doc__
+    )
+    add_config(parser)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that `pgf train` wrote")
+    parser.add_argument("--text", required=True, help="what was said")
+    for name in ("audio", "vision"):
+        parser.add_argument(
+            f"--{name}",
+            metavar="F.npy",
+            help=f"{name} features, (steps, features) as in the training data; without it, the "
+            f"model is told that there is no {name}",
+        )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the score and how to read it."""
+    checkpoint = existing_file(args.checkpoint)
+    sequences = {
+        name: read_features(getattr(args, name))
+        for name in ("audio", "vision")
+        if getattr(args, name)
+    }
+    cfg = checked_config_from(args)
+    init_default_scope(cfg.get("default_scope") or "pgf_plugin")
+    # The training data, because their statistics scale the features.
+    loader = cfg.train_dataloader
+    dataset = DATASETS.build(loader.dataset)
+    if not hasattr(dataset, "prepare"):
+        raise ConfigError(
+            f"train_dataloader.dataset: {type(dataset).__name__} has no method prepare(text, "
+            "**sequences), so new input cannot be treated as the training data were"
+        )
+    batch = FUNCTIONS.get(loader.collate_fn["type"])([dataset.prepare(args.text, **sequences)])
+    model = MODELS.build(cfg.model)
+    load_weights(model, checkpoint)
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    with torch.inference_mode():
+        (sample,) = model.test_step(batch)
+    low, high = dataset.label_range
+    for score in sample.prediction.tolist():
+        print(f"{score:+.3f}  {reading(score, high)}  (scale {low:g} to {high:g})")
+    return 0
+
+
+def read_features(name: str) -> NDArray[np.float32]:
+    """Read a ``.npy`` file of features; no object in it is unpickled.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        DataError: if it is no array of numbers of one or two dimensions.
+    """
+    path = existing_file(name)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{name} is no .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != 2:
+        shape = getattr(array, "shape", None)
+        raise DataError(f"{name} must hold numbers of shape (steps, features), got {shape}")
+    return array.astype(np.float32)
+
+
+def reading(score: float, high: float) -> str:
+    """Name a score on a scale from ``-high`` to ``high``."""
+    level = round(3 * score / high)
+    return READINGS[min(max(level, -3), 3) + 3]

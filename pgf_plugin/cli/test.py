@@ -1,0 +1,35 @@
+"""``pgf test``: metrics of a checkpoint on the test split."""
+
+import argparse
+
+from mmengine.runner import Runner
+
+from pgf_plugin.cli.checkpoint import load_weights
+from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from, existing_file
+
+
+def add_parser(commands) -> None:
+    """Add the command to ``commands``."""
+    parser = commands.add_parser(
+        "test", help="test a checkpoint on the test split", description=__doc__
+    )
+    add_config(parser)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that `pgf train` wrote")
+    add_work_dir(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Test the checkpoint and print its metrics as a table."""
+    checkpoint = existing_file(args.checkpoint)
+    cfg = checked_config_from(args)
+    cfg.log_level = "WARNING"
+    cfg.load_from, cfg.resume = None, False
+    runner = Runner.from_cfg(cfg)
+    load_weights(runner.model, checkpoint)
+    metrics = runner.test()
+    width = max(map(len, metrics))
+    print(f"{args.config}, {checkpoint}, {len(runner.test_dataloader.dataset)} test utterances")
+    for name, value in metrics.items():
+        print(f"  {name:<{width}}  {value:.4f}")
+    return 0

@@ -1,0 +1,69 @@
+"""The places of a config: which registry builds what stands there, as ``Runner`` does it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What may stand at a place of a config.
+
+    Attributes:
+        registry: Python name of the root registry that builds it.
+        default: component where the node has no ``type``; None where ``type`` is needed.
+        supplied: arguments that the builder fills in.
+        extra: keys that the builder takes out.
+    """
+
+    registry: str
+    default: str | None = None
+    supplied: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+_LOOP = ("runner", "dataloader", "evaluator")
+SLOTS: dict[str, Slot] = {
+    "model": Slot("MODELS"),
+    "data_preprocessor": Slot("MODELS"),
+    "dataset": Slot("DATASETS"),
+    "datasets": Slot("DATASETS"),
+    "pipeline": Slot("TRANSFORMS"),
+    "transforms": Slot("TRANSFORMS"),
+    "sampler": Slot("DATA_SAMPLERS", supplied=("dataset", "seed")),
+    "batch_sampler": Slot("DATA_SAMPLERS", supplied=("sampler", "batch_size")),
+    "collate_fn": Slot("FUNCTIONS"),
+    "worker_init_fn": Slot("FUNCTIONS"),
+    "val_evaluator": Slot("METRICS"),
+    "test_evaluator": Slot("METRICS"),
+    "metrics": Slot("METRICS"),
+    "default_hooks": Slot("HOOKS", extra=("priority",)),
+    "custom_hooks": Slot("HOOKS", extra=("priority",)),
+    "optim_wrapper": Slot(
+        "OPTIM_WRAPPERS", "OptimWrapper", ("optimizer",), ("constructor", "paramwise_cfg")
+    ),
+    "optimizer": Slot("OPTIMIZERS", supplied=("params",)),
+    "param_scheduler": Slot(
+        "PARAM_SCHEDULERS",
+        supplied=("optimizer", "end", "epoch_length"),
+        extra=("convert_to_iter_based",),
+    ),
+    "train_cfg": Slot("LOOPS", "EpochBasedTrainLoop", _LOOP, ("by_epoch",)),
+    "val_cfg": Slot("LOOPS", "ValLoop", _LOOP),
+    "test_cfg": Slot("LOOPS", "TestLoop", _LOOP),
+    "visualizer": Slot("VISUALIZERS", "Visualizer", ("name", "save_dir")),
+    "vis_backends": Slot("VISBACKENDS", supplied=("save_dir",)),
+    "log_processor": Slot("LOG_PROCESSORS", "LogProcessor"),
+}
+"""Place of a node, by its key, wherever in a config the key stands."""
+
+TOP_LEVEL = (
+    *("model", "data_preprocessor", "val_evaluator", "test_evaluator", "default_hooks"),
+    *("custom_hooks", "optim_wrapper", "param_scheduler", "train_cfg", "val_cfg", "test_cfg"),
+    *("visualizer", "log_processor"),
+)
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+TOGETHER = (
+    ("train_dataloader", "train_cfg", "optim_wrapper"),
+    ("val_dataloader", "val_cfg", "val_evaluator"),
+    ("test_dataloader", "test_cfg", "test_evaluator"),
+)
+LOADER_KEYS = ("num_batch_per_epoch", "disable_subprocess_warning")

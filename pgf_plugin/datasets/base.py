@@ -1,0 +1,146 @@
+"""What every dataset shares: tokenized texts, ragged features, and one sample format."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch.utils.data import Dataset
+
+from pgf_plugin.datasets.checks import check_label_range, check_modalities
+from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.tokenization import TokenizedTexts, tokenize
+from pgf_plugin.errors import ConfigError, DataError, check_positive_int
+
+Sample = dict[str, Any]
+"""``sample_id`` str, ``raw_text`` str, ``label`` (n_out,) float32 (absent for unlabelled input),
+``input_ids`` (L,) int64 with ``pad_token_id`` int, or ``text`` (L, D_t) float32; ``audio``
+(T_a, D_a) and ``vision`` (T_v, D_v) float32; a sequence may have no step."""
+
+
+class BaseMSADataset(Dataset):
+    """Utterances of one split, tokenized once at construction.
+
+    Args:
+        table: the utterances, already of one split.
+        modalities: which of ``'text'``, ``'audio'``, ``'vision'`` a sample holds.
+        tokenizer: encoder whose tokenizer turns texts into ``input_ids``; None for precomputed
+            text features.
+        max_tokens: longer texts are cut.
+        lower_case: whether texts are lower-cased before they are tokenized.
+        label_range: smallest and largest label allowed.
+
+    Raises:
+        ConfigError: for text without tokenizer, or a tokenizer that cannot be loaded.
+        DataError: for a modality that the data lack, or a label outside ``label_range``.
+    """
+
+    def __init__(
+        self,
+        table: FeatureTable,
+        *,
+        modalities: Sequence[str],
+        tokenizer: str | None,
+        max_tokens: int = 256,
+        lower_case: bool = False,
+        label_range: tuple[float, float] = (-3.0, 3.0),
+    ) -> None:
+        self.modalities = check_modalities(modalities, table, precomputed_text=tokenizer is None)
+        self.table = table
+        self.tokenizer = tokenizer
+        self.max_tokens = check_positive_int("max_tokens", max_tokens)
+        self.lower_case = lower_case
+        self.label_range = check_label_range(table, label_range)
+        self._tokens: TokenizedTexts | None = None
+        if "text" in self.modalities and tokenizer is not None:
+            self._tokens = self._tokenize(table.texts)
+
+    @property
+    def feature_dims(self) -> dict[str, int]:
+        """Features a step of each modality that is not text."""
+        return {
+            name: self.table.sequences[name].width for name in self.modalities if name != "text"
+        }
+
+    @property
+    def text_lengths(self) -> NDArray[np.int64]:
+        """Tokens (or text feature steps) of each sample, (N,); zeros without text."""
+        if self._tokens is not None:
+            return self._tokens.input_ids.lengths
+        if "text" in self.modalities:
+            return self.table.sequences["text"].lengths
+        return np.zeros(len(self), np.int64)
+
+    @property
+    def labels(self) -> NDArray[np.float32]:
+        """Label of each sample, (N, n_out)."""
+        return self.table.labels
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Sample:
+        table = self.table
+        sample: Sample = {
+            "sample_id": table.ids[index],
+            "raw_text": table.texts[index],
+            "label": table.labels[index],
+        }
+        if self._tokens is not None:
+            sample["input_ids"] = self._tokens.input_ids[index]
+            sample["pad_token_id"] = self._tokens.pad_token_id
+        for name in self._feature_modalities:
+            sample[name] = table.sequences[name][index]
+        return sample
+
+    def prepare(self, text: str, sample_id: str = "input", **sequences: ArrayLike) -> Sample:
+        """Turn new, unlabelled input into a sample, treated as this dataset's own are.
+
+        Args:
+            text: the transcript.
+            sample_id: identifier of the sample.
+            sequences: modality to features (T, D), or (D,) for one step. A modality of this
+                dataset that is not given has no step.
+
+        Raises:
+            DataError: for a modality that this dataset does not use, a width that differs from
+                this dataset's, or values that are not finite.
+        """
+        unknown = sorted(set(sequences) - set(self._feature_modalities))
+        if unknown:
+            raise DataError(
+                f"{unknown[0]!r} is not a modality of this dataset: it uses {self.modalities}"
+            )
+        sample: Sample = {"sample_id": sample_id, "raw_text": text}
+        if self._tokens is not None:
+            sample["input_ids"] = self._tokenize([text]).input_ids[0]
+            sample["pad_token_id"] = self._tokens.pad_token_id
+        for name in self._feature_modalities:
+            sample[name] = self._prepare_sequence(name, sequences.get(name))
+        return sample
+
+    def _prepare_sequence(self, name: str, values: ArrayLike | None) -> NDArray[np.float32]:
+        width = self.table.sequences[name].width
+        if values is None:
+            return np.zeros((0, width), np.float32)
+        sequence = np.atleast_2d(np.asarray(values, dtype=np.float32))
+        if sequence.ndim != 2 or sequence.shape[1] != width:
+            raise DataError(f"{name} must be (steps, {width}), got {np.shape(values)}")
+        if not np.isfinite(sequence).all():
+            raise DataError(f"{name} holds {(~np.isfinite(sequence)).sum()} values of NaN or inf")
+        return self.scale(name, sequence)
+
+    def scale(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring raw features (T, D) of modality ``name`` to the scale of this dataset's samples."""
+        return sequence
+
+    @property
+    def _feature_modalities(self) -> list[str]:
+        tokenized = self._tokens is not None
+        return [name for name in self.modalities if name != "text" or not tokenized]
+
+    def _tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
+        if self.tokenizer is None:
+            raise ConfigError("tokenizer is None, so texts cannot be turned into input_ids")
+        cased = [text.lower() for text in texts] if self.lower_case else texts
+        return tokenize(cased, self.tokenizer, self.max_tokens)

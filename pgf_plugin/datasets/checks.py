@@ -1,0 +1,133 @@
+"""Checks of data against what a config promises, each with the row at fault in its message."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from pgf_plugin.datasets.features import FeatureTable, IndexArray, RaggedArray
+from pgf_plugin.errors import ConfigError, DataError, check_one_of
+from pgf_plugin.structures import MODALITIES
+
+NonFinite = Literal["error", "zero"]
+
+SPLIT_NAMES = {"val": ("val", "valid", "validation", "dev")}
+"""Other names under which files keep a split."""
+
+
+def check_modalities(
+    modalities: Sequence[str], table: FeatureTable, *, precomputed_text: bool
+) -> tuple[str, ...]:
+    """Return ``modalities`` in canonical order.
+
+    Raises:
+        ValueError: for an unknown modality.
+        ConfigError: for none at all, or text features without their source.
+        DataError: for a modality that the data lack, listing what they have.
+    """
+    if isinstance(modalities, str) or not modalities:
+        raise ConfigError(
+            f"modalities must list at least one of {list(MODALITIES)}, got {modalities!r}"
+        )
+    for name in modalities:
+        check_one_of("modalities", name, MODALITIES)
+    has_texts = any(table.texts)
+    available = [*(["text"] if has_texts else []), *(n for n in MODALITIES if n in table.sequences)]
+    for name in modalities:
+        if name == "text" and precomputed_text and "text" not in table.sequences:
+            raise ConfigError(
+                f"modalities has 'text', but tokenizer is None and {table.source} gives no "
+                "precomputed text features: set tokenizer to the encoder's name"
+            )
+        if name not in available:
+            raise DataError(
+                f"modalities asks for {name!r}, but {table.source} has only "
+                f"{list(dict.fromkeys(available))}: take {name!r} out of modalities (and of "
+                "model.feature_dims)"
+            )
+    return tuple(name for name in MODALITIES if name in modalities)
+
+
+def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> tuple[float, float]:
+    """Return ``label_range`` as floats if every label lies in it.
+
+    Raises:
+        DataError: naming the first label outside, NaN included, and its utterance.
+    """
+    low, high = map(float, label_range)
+    # Written so that NaN counts as outside; the tolerance is float32's rounding of the bounds.
+    outside = ~((table.labels >= low - 1e-6) & (table.labels <= high + 1e-6))
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise DataError(
+            f"{table.source}: {int(outside.any(axis=1).sum())} labels lie outside label_range="
+            f"({low:g}, {high:g}), first {table.labels[row, column]:g} of {table.ids[row]!r}: "
+            "correct the data, or set label_range to the range of this data set's scale"
+        )
+    return low, high
+
+
+def check_feature_dims(table: FeatureTable, feature_dims: Mapping[str, int]) -> None:
+    """Raise DataError unless every modality has the width that ``feature_dims`` promises."""
+    for name, width in feature_dims.items():
+        check_one_of("a key of feature_dims", name, MODALITIES)
+        if name in table.sequences and table.sequences[name].width != width:
+            got = table.sequences[name].width
+            raise DataError(
+                f"feature_dims.{name} is {width}, but {table.source} has {got} {name} features a "
+                f"step: set feature_dims.{name}={got}, also in the model"
+            )
+
+
+def finite_sequences(table: FeatureTable, name: str, nonfinite: NonFinite) -> RaggedArray:
+    """Return the sequences of modality ``name`` without NaN and inf.
+
+    Raises:
+        DataError: with ``nonfinite='error'``, naming modality, count and first utterance.
+    """
+    sequences = table.sequences[name]
+    bad = ~np.isfinite(sequences.values)
+    count = int(bad.sum())
+    if not count:
+        return sequences
+    if nonfinite == "zero":
+        return RaggedArray(np.where(bad, np.float32(0), sequences.values), sequences.offsets)
+    first = table.ids[sequences.row_of(int(bad.any(axis=1).argmax()))]
+    raise DataError(
+        f"{table.source}: {name} holds {count} values of NaN or inf, first in {first!r}: "
+        "correct the file, or set nonfinite='zero' to read them as zeros"
+    )
+
+
+def split_column(table: FeatureTable, column: str | None) -> str:
+    """Return the name of the split column: the only one, or the one asked for.
+
+    Raises:
+        ConfigError: if ``column`` is None and the file has several.
+        ValueError: if the file has no such column, with the nearest name.
+    """
+    columns = sorted(table.splits)
+    if column is not None:
+        return check_one_of(f"split_column for {table.source}", column, columns)
+    if len(columns) != 1:
+        raise ConfigError(
+            f"{table.source} has the split columns {columns}: set split_column to one of them"
+        )
+    return columns[0]
+
+
+def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
+    """Rows of ``split`` according to ``column``.
+
+    Raises:
+        DataError: if there are none, listing the splits and their sizes.
+    """
+    values = table.splits[column]
+    rows = np.flatnonzero(np.isin(values, SPLIT_NAMES.get(split, (split,))))
+    if not len(rows):
+        names, counts = np.unique(values[values != ""], return_counts=True)
+        sizes = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+        raise DataError(
+            f"{table.source}: split {split!r} is empty ({column}); utterances by split: {sizes}"
+        )
+    return rows

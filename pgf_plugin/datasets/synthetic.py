@@ -1,0 +1,113 @@
+"""Synthetic utterances whose best achievable error is known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pgf_plugin.datasets.base import BaseMSADataset
+from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.synthetic_generator import (
+    LABEL_LIMIT,
+    SPLITS,
+    SyntheticModel,
+    generate,
+)
+from pgf_plugin.datasets.synthetic_oracle import best_achievable_mae
+from pgf_plugin.errors import check_one_of
+from pgf_plugin.registry import DATASETS
+
+DEFAULT_SIZES = {"train": 800, "val": 200, "test": 400}
+
+
+@DATASETS.register_module()
+class SyntheticMSADataset(BaseMSADataset):
+    """Synthetic utterances: audio and vision carry parts of the label that the text does not.
+
+    The text gives the valence, audio its intensity, vision whether it is reversed (as in
+    sarcasm); the label is their product. The model and its equations are in
+    :mod:`pgf_plugin.datasets.synthetic_generator`. The same arguments give the same data on every
+    machine; splits of one seed share the generating directions and no utterance.
+
+    Args:
+        split: ``'train'``, ``'val'`` or ``'test'``.
+        num_samples: utterances; None for 800 / 200 / 400.
+        seed: of everything random.
+        tokenizer: encoder whose tokenizer turns texts into ``input_ids``.
+        modalities: which of ``'text'``, ``'audio'``, ``'vision'`` a sample holds.
+        audio_dim: features a step of audio.
+        vision_dim: features a step of vision.
+        audio_snr_db: signal-to-noise ratio of one audio step along the direction that carries the
+            intensity, in dB.
+        vision_snr_db: likewise for vision and the reversal.
+        reversal_rate: share of reversed utterances, in [0, 1).
+        label_scale: factor of the label before it is clipped to [-3, 3].
+        max_tokens: longer texts are cut.
+        lower_case: whether texts are lower-cased before they are tokenized.
+        label_range: smallest and largest label allowed.
+
+    Raises:
+        ValueError: for an argument outside its range.
+        MissingExtraError: if the word list (extra ``quickstart``) is not installed.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        num_samples: int | None = None,
+        seed: int = 0,
+        tokenizer: str | None = None,
+        modalities: Sequence[str] = ("text", "audio", "vision"),
+        audio_dim: int = 5,
+        vision_dim: int = 20,
+        audio_snr_db: float = 3.0,
+        vision_snr_db: float = 3.0,
+        reversal_rate: float = 0.25,
+        label_scale: float = 1.0,
+        max_tokens: int = 256,
+        lower_case: bool = False,
+        label_range: tuple[float, float] = (-LABEL_LIMIT, LABEL_LIMIT),
+    ) -> None:
+        check_one_of("split", split, SPLITS)
+        self.model = SyntheticModel(
+            audio_dim, vision_dim, audio_snr_db, vision_snr_db, reversal_rate, label_scale
+        )
+        count = DEFAULT_SIZES[split] if num_samples is None else num_samples
+        self.utterances = generate(self.model, split, count, seed)
+        super().__init__(
+            self._table(split, seed),
+            modalities=modalities,
+            tokenizer=tokenizer,
+            max_tokens=max_tokens,
+            lower_case=lower_case,
+            label_range=label_range,
+        )
+        self.split = split
+
+    def best_achievable_mae(self) -> dict[str, float]:
+        """Mean absolute error, on this very split, of the best predictor there is.
+
+        Returns:
+            ``'text'``, ``'text+audio'``, ``'text+vision'`` and ``'all'`` to the error of the
+            predictor that knows the generative model and sees these modalities.
+        """
+        return best_achievable_mae(self.model, self.utterances)
+
+    def describe_floor(self) -> str:
+        """Say in one line what the best achievable error of this split is."""
+        floor = self.best_achievable_mae()
+        return (
+            f"Synthetic data ({len(self)} utterances): best achievable {self.split} MAE: "
+            f"text alone {floor['text']:.2f}, text and audio {floor['text+audio']:.2f}, "
+            f"text and vision {floor['text+vision']:.2f}, all modalities {floor['all']:.2f}"
+        )
+
+    def _table(self, split: str, seed: int) -> FeatureTable:
+        data = self.utterances
+        return FeatureTable(
+            source="the synthetic data",
+            ids=[f"synthetic-{seed}-{split}-{row:05d}" for row in range(len(data.texts))],
+            texts=data.texts,
+            labels=data.label.astype(np.float32)[:, None],
+            sequences={"audio": data.audio, "vision": data.vision},
+            splits={"split": np.full(len(data.texts), split)},
+        )

@@ -1,0 +1,88 @@
+"""Errors that name the key, the value received, what is allowed, and what to do.
+
+Every check of user input in the package goes through these helpers, so that the messages read
+alike and no component writes its own wording.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A config names something that cannot work; the message lists every problem found."""
+
+
+class DataError(ValueError):
+    """A data file or sample is not what the config or the format promises."""
+
+
+class MissingExtraError(ImportError):
+    """An optional dependency is needed; the message has the command that installs it."""
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Return ``" Did you mean 'X'?"`` for the nearest of ``options``, or an empty string."""
+    by_lower = {option.lower(): option for option in options}
+    near = get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
+    """Return ``value`` if it is an integer ``>= at_least``.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and the bound.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ValueError(f"{key} must be an integer >= {at_least}, got {value!r}")
+    return value
+
+
+def check_fraction(key: str, value: Any) -> float:
+    """Return ``value`` if it lies in [0, 1), as a dropout rate does.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and the interval.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{key} must be a number in [0, 1), got {value!r}")
+    return float(value)
+
+
+def check_one_of(key: str, value: Any, options: Iterable[Any]) -> Any:
+    """Return ``value`` if it is one of ``options``.
+
+    Raises:
+        ValueError: naming ``key``, the value received, the options, and the nearest of them.
+    """
+    options = list(options)
+    if value not in options:
+        hint = did_you_mean(str(value), map(str, options))
+        allowed = ", ".join(map(repr, options))
+        raise ValueError(f"{key} must be one of {allowed}, got {value!r}.{hint}")
+    return value
+
+
+def require_extra(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency.
+
+    Args:
+        module: dotted name of the module to import.
+        extra: the extra of ``pgf-plugin`` that installs it.
+
+    Raises:
+        MissingExtraError: with the command that installs the extra.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise MissingExtraError(
+            f"{module.split('.')[0]!r} is not installed. Run: "
+            f'python -m pip install "pgf-plugin[{extra}]"',
+            name=error.name,
+        ) from error

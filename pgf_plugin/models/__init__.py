@@ -1,0 +1,44 @@
+"""Models and their parts; importing this package registers them."""
+
+from pgf_plugin.models.base import Fused, MSAModel, build_module
+from pgf_plugin.models.data_preprocessor import MSADataPreprocessor
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
+from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
+from pgf_plugin.models.fusions.bank import PGFBank
+from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
+from pgf_plugin.models.fusions.gate import PGFGate
+from pgf_plugin.models.fusions.pgf_block import PGFBlock
+from pgf_plugin.models.heads.regression import MSARegressionHead
+from pgf_plugin.models.losses.regression import MSARegressionLoss
+from pgf_plugin.models.meta import build_on_meta
+from pgf_plugin.models.misa import MISA, MISAHead
+from pgf_plugin.models.mult import MulT, MulTHead
+from pgf_plugin.models.peft.adapter import PGFAdapter
+from pgf_plugin.models.peft.ledger import ledger, parameter_groups
+from pgf_plugin.models.pgf_net import PGFNet
+from pgf_plugin.models.text_only import TextOnlyNet
+
+__all__ = [
+    "MISA",
+    "Fused",
+    "HFTextEncoder",
+    "MISAHead",
+    "MSADataPreprocessor",
+    "MSAModel",
+    "MSARegressionHead",
+    "MSARegressionLoss",
+    "MulT",
+    "MulTHead",
+    "PGFAdapter",
+    "PGFBank",
+    "PGFBlock",
+    "PGFCrossAttention",
+    "PGFGate",
+    "PGFNet",
+    "PrecomputedTextEncoder",
+    "TextOnlyNet",
+    "build_module",
+    "build_on_meta",
+    "ledger",
+    "parameter_groups",
+]

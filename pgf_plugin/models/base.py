@@ -1,0 +1,172 @@
+"""The shape that every model shares: extract -> fuse -> head, and the three modes."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_one_of, check_positive_int
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import MODALITIES, MSADataSample, MSAOutput, stack_labels
+
+MODES = ("tensor", "loss", "predict")
+
+ComponentConfig = dict[str, Any] | nn.Module
+"""A component as a config (``dict(type=…)``) or as a built module."""
+
+
+class Fused(NamedTuple):
+    """What a model's fusion hands to its head.
+
+    Attributes:
+        pooled: (B, D) representation of the utterance.
+        intermediates: what was computed on the way, by name; auxiliary losses and the fields of
+            :class:`~pgf_plugin.structures.MSAOutput` are read from it.
+    """
+
+    pooled: Tensor
+    intermediates: dict[str, Any]
+
+
+class MSAModel(BaseModel):
+    """Base of the models: subclasses wire :meth:`extract` and :meth:`fuse`, nothing else.
+
+    Args:
+        feature_dims: width of each non-text modality that the model uses, such as
+            ``dict(audio=5, vision=20)``; a modality left out is not used.
+        loss: task loss, ``(prediction, label) -> scalar``.
+        data_preprocessor: as in :class:`mmengine.model.BaseModel`.
+
+    Attributes:
+        available_outputs: names that ``outputs`` of :meth:`forward` accepts.
+    """
+
+    available_outputs: ClassVar[tuple[str, ...]] = ()
+    parameter_group: ClassVar[str] = "fusion"
+    head: nn.Module
+
+    def __init__(
+        self,
+        feature_dims: Mapping[str, int] | None = None,
+        loss: ComponentConfig | None = None,
+        data_preprocessor: ComponentConfig | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor or {"type": "MSADataPreprocessor"})
+        self.feature_dims = check_feature_dims(feature_dims or {})
+        self.loss = build_module(loss or {"type": "MSARegressionLoss"})
+
+    def extract(self, inputs: dict[str, Tensor]) -> Any:
+        """Encode each modality by itself; the result goes to :meth:`fuse`."""
+        raise NotImplementedError(f"{type(self).__name__} must define extract(inputs)")
+
+    def fuse(self, inputs: dict[str, Tensor], features: Any, outputs: Collection[str]) -> Fused:
+        """Combine the modalities into one vector an utterance.
+
+        Args:
+            inputs: the batch, as :meth:`forward` received it.
+            features: what :meth:`extract` returned.
+            outputs: intermediates that the caller asked for.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define fuse(…)")
+
+    def auxiliary_losses(self, fused: Fused) -> dict[str, Tensor]:
+        """Losses beside the task loss, weighted, with names that contain ``loss``."""
+        return {}
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MSADataSample] | None = None,
+        mode: str = "tensor",
+        outputs: Collection[str] = (),
+    ) -> MSAOutput | dict[str, Tensor] | list[MSADataSample]:
+        """Run the model.
+
+        Args:
+            inputs: batch as in the README's batch contract: ``input_ids`` and ``attention_mask``
+                (B, L), or ``text`` (B, L, D_t) and ``attention_mask``; ``audio`` (B, T_a, D_a) and
+                ``audio_mask`` (B, T_a), likewise ``vision``.
+            data_samples: one a row of the batch; needed for ``'loss'``.
+            mode: ``'tensor'`` for the named output, ``'loss'`` for mmengine's dict of losses,
+                ``'predict'`` for the data samples with ``prediction`` set.
+            outputs: names of further fields of the output (``mode='tensor'`` alone), of those in
+                ``available_outputs``.
+
+        Raises:
+            ValueError: for an unknown mode or output, a modality that the model uses and the
+                batch lacks, a width that differs from ``feature_dims``, or a missing label.
+        """
+        check_one_of("mode", mode, MODES)
+        for name in outputs:
+            check_one_of(f"outputs of {type(self).__name__}", name, self.available_outputs)
+        self._check_inputs(inputs)
+        fused = self.fuse(inputs, self.extract(inputs), outputs)
+        prediction = self.head(fused.pooled)  # (B, n_out)
+        if mode == "tensor":
+            return MSAOutput(
+                prediction=prediction, **{name: fused.intermediates[name] for name in outputs}
+            )
+        if mode == "loss":
+            return self._losses(prediction, fused, data_samples or [])
+        return self._predictions(prediction, data_samples)
+
+    def _losses(
+        self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
+    ) -> dict[str, Tensor]:
+        if len(data_samples) != len(prediction):
+            raise ValueError(
+                f"mode='loss' needs one data sample a row of the batch: got {len(data_samples)} "
+                f"for {len(prediction)} rows"
+            )
+        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
+        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
+
+    def _predictions(
+        self, prediction: Tensor, data_samples: list[MSADataSample] | None
+    ) -> list[MSADataSample]:
+        samples = data_samples or [MSADataSample() for _ in prediction]
+        for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
+            sample.prediction = row
+        return samples
+
+    def _check_inputs(self, inputs: dict[str, Tensor]) -> None:
+        for name, width in self.feature_dims.items():
+            if name not in inputs:
+                raise ValueError(
+                    f"{type(self).__name__} uses {name!r} (model.feature_dims), but the batch has "
+                    f"only {sorted(inputs)}: add {name!r} to the dataset's modalities, or take it "
+                    "out of model.feature_dims"
+                )
+            got = inputs[name].shape[-1]
+            if got != width:
+                raise ValueError(
+                    f"model.feature_dims.{name} is {width}, but the data have {got} features a "
+                    f"step: set model.feature_dims.{name}={got}"
+                )
+
+
+def build_module(component: ComponentConfig, **defaults: Any) -> nn.Module:
+    """Build a component from its config, or return it if it is built already.
+
+    Args:
+        component: a config with ``type``, or a module.
+        defaults: arguments for keys that the config leaves out, such as widths that follow from
+            the encoder.
+    """
+    if isinstance(component, nn.Module):
+        return component
+    return MODELS.build(component, default_args=defaults or None)
+
+
+def check_feature_dims(feature_dims: Mapping[str, int]) -> dict[str, int]:
+    """Return ``feature_dims`` in canonical order.
+
+    Raises:
+        ValueError: for an unknown modality or a width below 1.
+    """
+    allowed = MODALITIES[1:]
+    for name, width in feature_dims.items():
+        check_one_of("a key of model.feature_dims", name, allowed)
+        check_positive_int(f"model.feature_dims.{name}", width)
+    return {name: int(feature_dims[name]) for name in allowed if name in feature_dims}

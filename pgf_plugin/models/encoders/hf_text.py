@@ -1,0 +1,191 @@
+"""Any Hugging Face encoder as the text side of a model, frozen, with or without LoRA."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+
+from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
+from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
+from pgf_plugin.models.peft.lora import inject_lora
+from pgf_plugin.pretrained import is_local, resolve_pretrained
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import MaskedSequence
+
+AfterLayer = Callable[[int, Tensor], Tensor]
+"""Maps the number of a layer and its output (B, L, D) to what the next layer receives."""
+
+_skip_weights: ContextVar[bool] = ContextVar("skip_weights", default=False)
+
+
+@contextmanager
+def without_pretrained_weights() -> Iterator[None]:
+    """Inside, encoders are built from their architecture and no weight is read."""
+    token = _skip_weights.set(True)
+    try:
+        yield
+    finally:
+        _skip_weights.reset(token)
+
+
+@MODELS.register_module()
+class HFTextEncoder(nn.Module):
+    """A pretrained text encoder, frozen, whose layers can be interleaved with fusion blocks.
+
+    The stock layers are wrapped by forward hooks for the time of one call, never pasted.
+
+    Args:
+        pretrained: name of the encoder, as :func:`~pgf_plugin.pretrained.resolve_pretrained`
+            takes it; None builds ``architecture`` with random weights, which then train.
+        architecture: ``dict(model_type='bert', …)`` with arguments of the family's Hugging Face
+            config. With ``pretrained`` it serves where weights are not read, so that parameters
+            are counted offline.
+        lora_rank: rank of LoRA; None for none.
+        lora_alpha: scale of LoRA; ``lora_rank`` where it is None.
+        lora_dropout: dropout before LoRA.
+        lora_targets: projections that get LoRA, of 'query', 'key', 'value', 'output'.
+        lora_start_layer: first layer that gets LoRA.
+        freeze: whether the encoder's own weights are frozen; None freezes pretrained weights.
+        dropout: replaces every dropout rate of the encoder; None keeps them.
+
+    Attributes:
+        hidden_size: width D of the hidden states.
+        num_layers: number of layers.
+    """
+
+    parameter_group = "encoder"
+
+    def __init__(
+        self,
+        pretrained: str | None = None,
+        architecture: dict[str, Any] | None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        lora_dropout: float = 0.1,
+        lora_targets: Sequence[str] = ("query", "value"),
+        lora_start_layer: int = 0,
+        freeze: bool | None = None,
+        dropout: float | None = None,
+    ) -> None:
+        super().__init__()
+        if lora_rank is not None:
+            check_positive_int("lora_rank", lora_rank)
+        check_fraction("lora_dropout", lora_dropout)
+        for role in lora_targets:
+            check_one_of("lora_targets", role, ROLES)
+        check_positive_int("lora_start_layer", lora_start_layer, at_least=0)
+        freeze = pretrained is not None if freeze is None else freeze
+        self.encoder = _build_encoder(pretrained, architecture)
+        self.stack = find_layer_stack(self.encoder)
+        self.hidden_size: int = self.encoder.config.hidden_size
+        self.num_layers: int = len(self.stack.layers(self.encoder))
+        if dropout is not None:
+            _set_dropout(self.encoder, check_fraction("dropout", dropout))
+        if lora_rank is not None:
+            if lora_start_layer >= self.num_layers:
+                raise ValueError(
+                    f"lora_start_layer must be below the encoder's {self.num_layers} layers, got "
+                    f"{lora_start_layer}"
+                )
+            inject_lora(
+                self.encoder,
+                self.stack,
+                rank=lora_rank,
+                alpha=lora_alpha or lora_rank,
+                dropout=lora_dropout,
+                targets=lora_targets,
+                start_layer=lora_start_layer,
+            )
+        for name, parameter in self.encoder.named_parameters():
+            if "lora_" not in name:
+                parameter.requires_grad_(not freeze)
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        after_layer: AfterLayer | None = None,
+        start_layer: int = 0,
+    ) -> MaskedSequence:
+        """Encode a batch of tokens.
+
+        Args:
+            inputs: ``input_ids`` and ``attention_mask``, (B, L) int64.
+            after_layer: called after each layer from ``start_layer`` on; what it returns goes to
+                the next layer.
+            start_layer: first layer after which ``after_layer`` is called.
+
+        Returns:
+            values (B, L, D), mask (B, L).
+
+        Raises:
+            ValueError: if the batch has no tokens.
+        """
+        if "input_ids" not in inputs:
+            raise ValueError(
+                f"HFTextEncoder needs 'input_ids', the batch has {sorted(inputs)}: set the "
+                "dataset's tokenizer to the encoder's name, or use PrecomputedTextEncoder for "
+                "precomputed text features"
+            )
+        mask = inputs["attention_mask"]
+        with ExitStack() as hooks:
+            if after_layer is not None:
+                for number, layer in enumerate(self.stack.layers(self.encoder)):
+                    if number >= start_layer:
+                        handle = layer.register_forward_hook(_intercept(number, after_layer))
+                        hooks.callback(handle.remove)
+            output = self.encoder(input_ids=inputs["input_ids"], attention_mask=mask)
+        return MaskedSequence(output.last_hidden_state, mask.bool())
+
+
+def _intercept(number: int, after_layer: AfterLayer) -> Callable:
+    def hook(module: nn.Module, args: tuple, output: Any) -> Any:
+        if isinstance(output, tuple):  # MPNet and DeBERTa return the states first in a tuple
+            return (after_layer(number, output[0]), *output[1:])
+        return after_layer(number, output)
+
+    return hook
+
+
+def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedModel:
+    if pretrained is None and architecture is None:
+        raise ValueError(
+            "encoder: give pretrained (a name or path) or architecture (dict(model_type='bert'))"
+        )
+    try:
+        if pretrained is not None and not _skip_weights.get():
+            path = resolve_pretrained(pretrained)
+            encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
+        else:
+            encoder = AutoModel.from_config(_config(pretrained, architecture))
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(
+            f"encoder: {pretrained or architecture!r} cannot be built: {error}\nGive a folder that "
+            "save_pretrained() wrote, 'package:MODULE/FOLDER', or a hub id (--encoder PATH, or "
+            "the environment variable PGF_ENCODER)"
+        ) from error
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # nothing here reads it
+    return encoder
+
+
+def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedConfig:
+    """Return the encoder's config: a local file's, else ``architecture``, else the hub's."""
+    if pretrained is not None and (architecture is None or is_local(pretrained)):
+        return AutoConfig.from_pretrained(resolve_pretrained(pretrained))
+    arguments = dict(architecture or {})
+    model_type = arguments.pop("model_type", None)
+    if model_type is None:
+        raise ValueError(f"architecture needs 'model_type', got {architecture!r}")
+    return AutoConfig.for_model(model_type, **arguments)
+
+
+def _set_dropout(encoder: nn.Module, rate: float) -> None:
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = rate

@@ -1,0 +1,198 @@
+"""The crossmodal transformer of MulT: one modality's sequence, enriched by another's.
+
+Paper: Tsai et al. 2019, arXiv 1906.00295, sections 3.1 and 3.2.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.models.fusions.attention import masked_attention, merge_heads, split_heads
+from pgf_plugin.structures import MaskedSequence
+
+
+class CrossmodalTransformer(nn.Module):
+    r"""Transformer whose queries come from a target and whose keys and values from a source.
+
+    .. math::
+        Z^{[0]} &= \sqrt{d}\, X_\alpha + PE, \qquad S = \sqrt{d}\, X_\beta + PE \\
+        \hat Z^{[i]} &= Z^{[i-1]} + CM_{\beta \to \alpha}(LN(Z^{[i-1]}), LN(S)) \\
+        Z^{[i]} &= \hat Z^{[i]} + FFN(LN(\hat Z^{[i]}))
+
+    (equations 3 and 4), with a final LayerNorm. Every layer attends to the low-level source S.
+    Without a source it is a self-attention transformer. As in the reference (MMSA 2.2.1) and in
+    the authors' code, the residual carries Z itself, where equation 4 writes LN(Z), and the inputs
+    are scaled by the root of the width. Unlike in the reference, padded keys are never attended to
+    and the causal mask follows the real lengths, so that padding does not matter.
+
+    Args:
+        width: width d of target and source.
+        num_heads: attention heads; divides ``width``.
+        num_layers: number of layers D.
+        attention_dropout: rate on the attention weights.
+        feedforward_dropout: rate inside the feed-forward blocks.
+        residual_dropout: rate on what each block adds.
+        embedding_dropout: rate on the embedded target and source.
+        causal: whether step i of a target of n steps sees no more than the first i + 1 + abs(m - n)
+            of the m steps of the source, as in the authors' code; the paper has no such mask.
+        position_embedding: whether to add sinusoids; the paper does, MMSA does not.
+
+    Raises:
+        ValueError: for a width, head or layer count below 1, heads that do not divide the width,
+            or a rate outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        width: int,
+        num_heads: int,
+        num_layers: int,
+        attention_dropout: float = 0.0,
+        feedforward_dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        causal: bool = True,
+        position_embedding: bool = True,
+    ) -> None:
+        super().__init__()
+        check_positive_int("num_layers", num_layers)
+        self.causal = causal
+        self.position_embedding = position_embedding
+        self.dropout = nn.Dropout(check_fraction("embedding_dropout", embedding_dropout))
+        self.layers = nn.ModuleList(
+            CrossmodalLayer(
+                width, num_heads, attention_dropout, feedforward_dropout, residual_dropout
+            )
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, target: MaskedSequence, source: MaskedSequence | None = None
+    ) -> MaskedSequence:
+        """Enrich (B, L, d) by a source (B, T, d), by itself without one; returns (B, L, d)."""
+        key_mask = target.mask if source is None else source.mask  # (B, T)
+        allowed = causal_mask(target.mask, key_mask) if self.causal else None
+        hidden = self._embed(target.values)  # (B, L, d)
+        memory = None if source is None else self._embed(source.values)  # (B, T, d)
+        for layer in self.layers:
+            hidden = layer(hidden, memory, key_mask, allowed)
+        return MaskedSequence(self.norm(hidden), target.mask)
+
+    def _embed(self, values: Tensor) -> Tensor:
+        embedded = values * math.sqrt(values.shape[-1])
+        if self.position_embedding:
+            embedded = embedded + sinusoids(values.shape[1], values.shape[2], values.device)
+        return self.dropout(embedded)
+
+
+class CrossmodalLayer(nn.Module):
+    """One pre-norm layer: attention from target to source, then a feed-forward block of 4 d.
+
+    Args: as for :class:`CrossmodalTransformer`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        num_heads: int,
+        attention_dropout: float = 0.0,
+        feedforward_dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_positive_int("width", width)
+        check_positive_int("num_heads", num_heads)
+        if width % num_heads:
+            raise ValueError(
+                f"num_heads must divide the width: got num_heads={num_heads}, width={width}"
+            )
+        self.num_heads = num_heads
+        self.attention_dropout = check_fraction("attention_dropout", attention_dropout)
+        self.attention_norm = nn.LayerNorm(width)
+        self.in_proj = nn.Linear(width, 3 * width)
+        self.out_proj = nn.Linear(width, width)
+        self.feedforward_norm = nn.LayerNorm(width)
+        self.feedforward = nn.Sequential(
+            nn.Linear(width, 4 * width),
+            nn.ReLU(),
+            nn.Dropout(check_fraction("feedforward_dropout", feedforward_dropout)),
+            nn.Linear(4 * width, width),
+        )
+        self.dropout = nn.Dropout(check_fraction("residual_dropout", residual_dropout))
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(
+        self, hidden: Tensor, memory: Tensor | None, key_mask: Tensor, allowed: Tensor | None
+    ) -> Tensor:
+        """Run the layer.
+
+        Args:
+            hidden: (B, L, d) target.
+            memory: (B, T, d) source; None for self-attention (T = L).
+            key_mask: (B, T) bool, True = real step of the source.
+            allowed: bool, broadcast to (B, heads, L, T); True where a step may look.
+
+        Returns:
+            (B, L, d).
+        """
+        query, key, value = (
+            split_heads(part, self.num_heads) for part in self._project(hidden, memory)
+        )
+        attended = masked_attention(
+            query,
+            key,
+            value,
+            key_mask,
+            allowed=allowed,
+            dropout_p=self.attention_dropout if self.training else 0.0,
+        )  # (B, heads, L, d / heads)
+        hidden = hidden + self.dropout(self.out_proj(merge_heads(attended)))
+        return hidden + self.dropout(self.feedforward(self.feedforward_norm(hidden)))
+
+    def _project(self, hidden: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        normed = self.attention_norm(hidden)
+        if memory is None:
+            query, key, value = self.in_proj(normed).chunk(3, dim=-1)
+            return query, key, value
+        width = hidden.shape[-1]
+        query_weight, memory_weight = self.in_proj.weight.split((width, 2 * width))
+        query_bias, memory_bias = self.in_proj.bias.split((width, 2 * width))
+        key, value = F.linear(self.attention_norm(memory), memory_weight, memory_bias).chunk(2, -1)
+        return F.linear(normed, query_weight, query_bias), key, value
+
+
+def causal_mask(target_mask: Tensor, source_mask: Tensor) -> Tensor:
+    """Where a target step may look, by the real lengths n and m of target and source.
+
+    Step i sees source steps up to i + abs(m - n). The reference takes the padded lengths instead.
+
+    Args:
+        target_mask: (B, L) bool.
+        source_mask: (B, T) bool.
+
+    Returns:
+        (B, 1, L, T) bool.
+    """
+    offset = (source_mask.sum(dim=1) - target_mask.sum(dim=1)).abs()  # (B,)
+    target_steps = torch.arange(target_mask.shape[1], device=target_mask.device)
+    source_steps = torch.arange(source_mask.shape[1], device=source_mask.device)
+    lead = source_steps[None, :] - target_steps[:, None]  # (L, T)
+    return (lead <= offset[:, None, None]).unsqueeze(1)
+
+
+def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
+    """Sinusoidal position embedding, (length, width) float32; even columns sine, odd cosine.
+
+    Paper: Vaswani et al. 2017, arXiv 1706.03762, section 3.5; MulT, appendix.
+    """
+    positions = torch.arange(length, device=device, dtype=torch.float32)
+    columns = torch.arange(0, width, 2, device=device, dtype=torch.float32)
+    angles = positions[:, None] * torch.exp(columns * (-math.log(10000.0) / width))
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]

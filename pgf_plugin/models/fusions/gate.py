@@ -1,0 +1,50 @@
+"""The gate that arbitrates, per dimension, between the language and what it looked at."""
+
+import torch
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_positive_int
+from pgf_plugin.registry import MODELS
+
+
+@MODELS.register_module()
+class PGFGate(nn.Module):
+    r"""One coefficient a dimension; 1 keeps the language, 0 replaces it.
+
+    .. math:: g = \sigma(W_g [T ; C] + b_g)
+
+    :math:`W_g` is factored, :math:`W_g = W_{up} W_{down}`, unless ``rank`` is None. It starts at
+    zero and :math:`b_g` at ``init_bias``, so that an untrained gate is constant, near "keep the
+    language".
+
+    Paper: PGF-Net, arXiv 2508.15852, the adaptive gated arbitration. Its gate is full width
+    (1.18 M parameters a layer on BERT-base), which its own budget excludes.
+
+    Args:
+        hidden_size: width D of the text.
+        rank: rank of :math:`W_g`; None for full width.
+        init_bias: start of :math:`b_g`; sigmoid(3) is 0.95.
+
+    Attributes:
+        floor: lower bound of the gate, in [0, 1]; 1 holds it at "keep the language". Set by
+            :class:`~pgf_plugin.hooks.GateWarmupHook`.
+    """
+
+    supplied = ("hidden_size",)
+
+    def __init__(self, hidden_size: int, rank: int | None = 8, init_bias: float = 3.0) -> None:
+        super().__init__()
+        self.floor = 0.0
+        if rank is None:
+            self.down: nn.Module = nn.Identity()
+        else:
+            check_positive_int("rank", rank)
+            self.down = nn.Linear(2 * hidden_size, rank, bias=False)
+        self.up = nn.Linear(rank or 2 * hidden_size, hidden_size)
+        nn.init.zeros_(self.up.weight)
+        nn.init.constant_(self.up.bias, init_bias)
+
+    def forward(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        """(B, L, D) and (B, L, D) -> gate (B, L, D) in [``floor``, 1]."""
+        gate = self.up(self.down(torch.cat((hidden, attended), dim=-1))).sigmoid()
+        return self.floor + (1.0 - self.floor) * gate

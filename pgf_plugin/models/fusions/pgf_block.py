@@ -1,0 +1,77 @@
+"""One PGF block: cross-attention, gate, adapter."""
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pgf_plugin.models.base import ComponentConfig, build_module
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import MaskedSequence
+
+
+@MODELS.register_module()
+class PGFBlock(nn.Module):
+    r"""Refines the hidden states of one encoder layer by what the other modalities say.
+
+    .. math:: F = g \odot T + (1 - g) \odot C, \qquad A = \mathrm{Adapter}(F)
+
+    with :math:`C` from the cross-attention and :math:`g` from the gate. Where a sample has no
+    valid audio or vision step, :math:`F = T` exactly.
+
+    Paper: PGF-Net, arXiv 2508.15852, progressive intra-layer fusion.
+
+    Args:
+        hidden_size: width D of the text.
+        bank_width: width D_m of the bank; None without other modalities, and then the block is
+            its adapter.
+        cross_attention: see :class:`PGFCrossAttention`.
+        gate: see :class:`PGFGate`.
+        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter`.
+    """
+
+    parameter_group = "fusion"
+    supplied = ("hidden_size", "bank_width")
+
+    def __init__(
+        self,
+        hidden_size: int,
+        bank_width: int | None,
+        cross_attention: ComponentConfig | None = None,
+        gate: ComponentConfig | None = None,
+        adapter: ComponentConfig | None = None,
+    ) -> None:
+        super().__init__()
+        self.cross_attention = self.gate = None
+        if bank_width is not None:
+            self.cross_attention = build_module(
+                cross_attention or {"type": "PGFCrossAttention"},
+                hidden_size=hidden_size,
+                bank_width=bank_width,
+            )
+            self.gate = build_module(gate or {"type": "PGFGate"}, hidden_size=hidden_size)
+        self.adapter = build_module(adapter or {"type": "PGFAdapter"}, hidden_size=hidden_size)
+
+    def forward(
+        self, hidden: Tensor, bank: MaskedSequence | None, outputs: Collection[str] = ()
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Fuse one layer.
+
+        Args:
+            hidden: (B, L, D).
+            bank: values (B, T, D_m), mask (B, T); None where the block was built without.
+            outputs: what to return beside the states, of ``'gates'`` and ``'attention'``.
+
+        Returns:
+            (B, L, D), and a dict with the gate (B, L, D) under ``'gates'`` and the weights
+            (B, heads, L, T) under ``'attention'``, as far as asked for.
+        """
+        if bank is None or self.cross_attention is None or self.gate is None:
+            return self.adapter(hidden), {}
+        attended, weights = self.cross_attention(hidden, bank, "attention" in outputs)
+        gate = self.gate(hidden, attended)
+        has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
+        fused = torch.where(has_key, torch.lerp(attended, hidden, gate), hidden)
+        asked = {"gates": gate, "attention": weights}
+        return self.adapter(fused), {name: asked[name] for name in outputs if name in asked}

@@ -1,0 +1,41 @@
+"""The bottleneck adapter that follows each fusion."""
+
+import torch
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_positive_int
+from pgf_plugin.registry import MODELS
+
+
+@MODELS.register_module()
+class PGFAdapter(nn.Module):
+    r"""Refines the fused states through a bottleneck.
+
+    .. math:: A = F + s \, W_{up}\, \mathrm{relu}(W_{down}\, \mathrm{LayerNorm}(F))
+
+    :math:`W_{up}` starts at zero, so that an untrained adapter is the identity.
+
+    Paper: PGF-Net, arXiv 2508.15852, the post-fusion adapter; the form is Houlsby et al.,
+    arXiv 1902.00751.
+
+    Args:
+        hidden_size: width D of the text.
+        bottleneck: width b of the bottleneck.
+    """
+
+    parameter_group = "adapter"
+    supplied = ("hidden_size",)
+
+    def __init__(self, hidden_size: int, bottleneck: int = 64) -> None:
+        super().__init__()
+        check_positive_int("bottleneck", bottleneck)
+        self.norm = nn.LayerNorm(hidden_size)
+        self.down = nn.Linear(hidden_size, bottleneck)
+        self.up = nn.Linear(bottleneck, hidden_size)
+        self.scale = nn.Parameter(torch.ones(1))
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        return fused + self.scale * self.up(self.down(self.norm(fused)).relu())

@@ -1,0 +1,49 @@
+"""LoRA in the attention projections of a frozen encoder, through peft."""
+
+import re
+from collections.abc import Sequence
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import nn
+
+from pgf_plugin.models.encoders.layer_stack import LayerStack
+
+
+def inject_lora(
+    encoder: nn.Module,
+    stack: LayerStack,
+    *,
+    rank: int,
+    alpha: float,
+    dropout: float,
+    targets: Sequence[str],
+    start_layer: int = 0,
+) -> None:
+    """Freeze ``encoder`` and put trainable LoRA pairs beside its projections.
+
+    LoRA: Hu et al., arXiv 2106.09685; W + (alpha / rank) B A, with B zero at the start.
+
+    Args:
+        encoder: the encoder, changed in place.
+        stack: where its layers are.
+        rank: rank of the update.
+        alpha: scale of the update, before the division by ``rank``.
+        dropout: dropout on the input of the update.
+        targets: roles of :class:`LayerStack`, such as ``('query', 'value')``.
+        start_layer: first layer that gets LoRA.
+    """
+    layers = range(start_layer, len(stack.layers(encoder)))
+    # A full expression: peft matches plain names by their ending, which also finds the
+    # projections of other attention modules.
+    names = "|".join(re.escape(stack.projections[role]) for role in targets)
+    numbers = "|".join(map(str, layers))
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # peft divides; a float is as good
+        lora_dropout=dropout,
+        target_modules=rf"{re.escape(stack.path)}\.({numbers})\.({names})",
+    )
+    on_meta = next(encoder.parameters()).is_meta
+    with torch.device("meta" if on_meta else "cpu"):
+        inject_adapter_in_model(config, encoder, low_cpu_mem_usage=on_meta)

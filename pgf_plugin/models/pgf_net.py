@@ -1,0 +1,114 @@
+"""PGF-Net: progressive intra-layer fusion inside a frozen text encoder."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_one_of, check_positive_int
+from pgf_plugin.models.base import ComponentConfig, Fused, MSAModel, build_module
+from pgf_plugin.models.fusions.bank import split_bank
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import POOLINGS, MaskedSequence
+
+
+@MODELS.register_module()
+class PGFNet(MSAModel):
+    """A PGF block after every encoder layer hands the refined states to the next layer.
+
+    Paper: PGF-Net, arXiv 2508.15852. What the paper leaves out follows MMA (Mixture of Multimodal
+    Adapters, NAACL 2025).
+
+    Args:
+        encoder: an encoder with a layer stack, see
+            :class:`~pgf_plugin.models.encoders.hf_text.HFTextEncoder`.
+        feature_dims: width of each modality that is used; with none, the blocks are adapters.
+        bank: see :class:`~pgf_plugin.models.fusions.bank.PGFBank`.
+        block: see :class:`~pgf_plugin.models.fusions.pgf_block.PGFBlock`; one is built a layer.
+        start_fusion_layer: first layer that is followed by a block, counted from 0.
+        pooling: ``'cls'`` (the paper's) or ``'mean'``, over the last layer.
+        head: see :class:`~pgf_plugin.models.heads.regression.MSARegressionHead`.
+        loss: see :class:`~pgf_plugin.models.base.MSAModel`.
+        data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
+
+    Raises:
+        ValueError: if ``start_fusion_layer`` is past the encoder's last layer, or the encoder has
+            no layer stack.
+    """
+
+    available_outputs = ("gates", "attention", "modality_features")
+
+    def __init__(
+        self,
+        encoder: ComponentConfig,
+        feature_dims: Mapping[str, int] | None = None,
+        bank: ComponentConfig | None = None,
+        block: ComponentConfig | None = None,
+        start_fusion_layer: int = 0,
+        pooling: str = "cls",
+        head: ComponentConfig | None = None,
+        loss: ComponentConfig | None = None,
+        data_preprocessor: ComponentConfig | None = None,
+    ) -> None:
+        super().__init__(feature_dims, loss, data_preprocessor)
+        check_positive_int("start_fusion_layer", start_fusion_layer, at_least=0)
+        self.pooling = check_one_of("pooling", pooling, POOLINGS)
+        self.start_fusion_layer = start_fusion_layer
+        self.encoder = build_module(encoder)
+        num_layers = _count_layers(self.encoder)
+        if start_fusion_layer >= num_layers:
+            raise ValueError(
+                f"start_fusion_layer must be below the encoder's {num_layers} layers, got "
+                f"{start_fusion_layer}"
+            )
+        width = self.encoder.hidden_size
+        self.bank = (
+            build_module(bank or {"type": "PGFBank"}, feature_dims=self.feature_dims)
+            if self.feature_dims
+            else None
+        )
+        bank_width = None if self.bank is None else self.bank.width
+        self.blocks = nn.ModuleList(
+            build_module(block or {"type": "PGFBlock"}, hidden_size=width, bank_width=bank_width)
+            for _ in range(start_fusion_layer, num_layers)
+        )
+        self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
+
+    def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence | None:
+        """Line up the audio and vision steps, (B, T_a + T_v, D_m)."""
+        return None if self.bank is None else self.bank(inputs)
+
+    def fuse(
+        self, inputs: dict[str, Tensor], features: MaskedSequence | None, outputs: Collection[str]
+    ) -> Fused:
+        """Run the encoder with a block after each layer and pool its last states."""
+        collected: dict[str, list[Tensor]] = defaultdict(list)
+
+        def refine(number: int, hidden: Tensor) -> Tensor:
+            block = self.blocks[number - self.start_fusion_layer]
+            refined, asked = block(hidden, features, outputs)
+            for name, value in asked.items():
+                collected[name].append(value)
+            return refined
+
+        states = self.encoder(inputs, after_layer=refine, start_layer=self.start_fusion_layer)
+        pooled = states.pool(self.pooling)  # (B, D)
+        named: dict[str, Any] = {name: tuple(collected[name]) for name in ("gates", "attention")}
+        if "modality_features" in outputs:
+            parts = {} if features is None else split_bank(features, inputs, self.feature_dims)
+            named["modality_features"] = {
+                "text": pooled,
+                **{name: part.pool("mean") for name, part in parts.items()},
+            }
+        return Fused(pooled, named)
+
+
+def _count_layers(encoder: nn.Module) -> int:
+    number = getattr(encoder, "num_layers", None)
+    if not isinstance(number, int):
+        raise ValueError(
+            f"encoder: PGFNet fuses inside the layers of its encoder, and {type(encoder).__name__} "
+            "has none. Use HFTextEncoder, or a model that fuses after it (MulT, MISA)"
+        )
+    return number

@@ -1,0 +1,60 @@
+"""The scope ``pgf_plugin`` in mmengine's registries, and the import that fills them.
+
+Components register on mmengine's *root* registries: ``Runner`` sets the scope ``mmengine`` when a
+config names none, and a lookup that starts at the root never descends into child registries.
+The scope still needs one (empty) child for every root, so that ``default_scope='pgf_plugin'`` and
+the prefix ``'pgf_plugin.PGFNet'`` resolve: a lookup in a scope climbs to the root, but only if the
+scope exists there.
+"""
+
+from mmengine import registry as _mmengine
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    FUNCTIONS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    Registry,
+)
+
+__all__ = [
+    "DATASETS",
+    "DATA_SAMPLERS",
+    "FUNCTIONS",
+    "HOOKS",
+    "METRICS",
+    "MODELS",
+    "ROOT_REGISTRIES",
+    "SCOPE",
+    "SCOPE_NODES",
+]
+
+SCOPE = "pgf_plugin"
+
+ROOT_REGISTRIES: dict[str, Registry] = {
+    name: value for name, value in vars(_mmengine).items() if isinstance(value, Registry)
+}
+"""mmengine's root registries by their Python name (``'MODELS'``, ``'HOOKS'``, …)."""
+
+
+class _ScopeNode(Registry):
+    """A child registry that defers to its root also when the scope is given as a prefix.
+
+    ``'pgf_plugin.PGFNet'`` is looked up in this node alone, while bare names climb to the root.
+    """
+
+    def get(self, key: str):
+        scope, name = self.split_scope_key(key)
+        if scope == self.scope and name not in self.module_dict and self.parent is not None:
+            return self.parent.module_dict.get(name)
+        return super().get(key)
+
+
+SCOPE_NODES: dict[str, Registry] = {
+    name: _ScopeNode(root.name, parent=root, scope=SCOPE, locations=[])
+    for name, root in ROOT_REGISTRIES.items()
+}
+
+# Importing the components registers them. Last, because they import the names above.
+from pgf_plugin import datasets, evaluation, hooks, models  # noqa: E402, F401

@@ -1,0 +1,83 @@
+"""The data structures that pass between datasets, models, metrics and hooks."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+MODALITIES = ("text", "audio", "vision")
+"""Names of the modalities, in the order in which they are listed and concatenated."""
+
+POOLINGS = ("cls", "mean")
+"""Ways of :meth:`MaskedSequence.pool`."""
+
+
+class MSADataSample(BaseDataElement):
+    """One utterance beside its features: what a loss, a metric or a report needs.
+
+    Attributes:
+        sample_id (str): identifier, unique in its dataset.
+        raw_text (str): the transcript, empty where the data have none.
+        label (Tensor): (n_out,) float32, absent for unlabelled input.
+        prediction (Tensor): (n_out,) float32, set by ``mode='predict'``.
+    """
+
+
+class MaskedSequence(NamedTuple):
+    """Sequences of one modality.
+
+    Attributes:
+        values: (B, T, D) features.
+        mask: (B, T) bool, True where the step is real and not padding.
+    """
+
+    values: Tensor
+    mask: Tensor
+
+    def pool(self, how: str) -> Tensor:
+        """Reduce to (B, D).
+
+        Args:
+            how: ``'cls'`` for the first step, ``'mean'`` for the mean over the real steps (zero
+                for a sample that has none).
+        """
+        if how == "cls":
+            return self.values[:, 0]
+        weight = self.mask.unsqueeze(-1).to(self.values.dtype)  # (B, T, 1)
+        return (self.values * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+@dataclass
+class MSAOutput(ModelOutput):
+    """What every model returns in ``mode='tensor'``; fields not asked for are absent.
+
+    Attributes:
+        prediction: (B, n_out) scores.
+        gates: one (B, L, D) tensor a fused layer, values in [0, 1]; 1 keeps the language.
+        attention: one (B, heads, L, T_a + T_v) tensor a fused layer; rows of a sample without a
+            valid key are zero.
+        modality_features: name to (B, D) representation, as the model defines it.
+    """
+
+    prediction: Tensor | None = None
+    gates: tuple[Tensor, ...] | None = None
+    attention: tuple[Tensor, ...] | None = None
+    modality_features: dict[str, Tensor] | None = None
+
+
+def stack_labels(data_samples: list[MSADataSample]) -> Tensor:
+    """Stack the labels of a batch, (B, n_out) float32.
+
+    Raises:
+        ValueError: if a sample has no label, naming it.
+    """
+    missing = [sample.get("sample_id") for sample in data_samples if "label" not in sample]
+    if missing:
+        raise ValueError(
+            f"data_samples: {len(missing)} of {len(data_samples)} samples have no label "
+            f"(first: {missing[0]!r}); mode='loss' and metrics need labelled data"
+        )
+    return torch.stack([sample.label for sample in data_samples])

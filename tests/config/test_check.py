@@ -1,0 +1,284 @@
+"""Everything that is wrong with a config is found at once, each with its key."""
+
+import functools
+import inspect
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import HOOKS, MODELS
+from torch import nn
+
+from pgf_plugin.config import (
+    check_config,
+    find_config,
+    list_configs,
+    load_config,
+    raise_problems,
+)
+from pgf_plugin.datasets.synthetic import SyntheticMSADataset
+from pgf_plugin.errors import ConfigError
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
+
+SYNTHETIC = "pgf_net/pgf_net_minilm_synthetic"
+
+
+@pytest.fixture
+def cfg(monkeypatch):
+    monkeypatch.delenv("PGF_ENCODER", raising=False)
+    return load_config(SYNTHETIC)
+
+
+def keys(cfg, **options):
+    return [problem.key for problem in check_config(cfg, **options)]
+
+
+def only(cfg):
+    (problem,) = check_config(cfg)
+    return str(problem)
+
+
+@pytest.mark.parametrize("name", [n for n in list_configs() if not n.startswith("bench/")])
+def test_every_shipped_config_is_right(name):
+    assert check_config(load_config(name)) == []
+
+
+def test_all_problems_are_told_at_once(cfg):
+    cfg.model.type = "PGFNett"
+    cfg.model.encoder.lora_rnk = 4
+    cfg.model.block.gate.type = "PGFGat"
+    cfg.train_dataloader.dataset.splitt = "train"
+    cfg.train_dataloader.sampler.shufle = True
+    cfg.optim_wrapper.optimizer.type = "AdamWW"
+    cfg.param_scheduler[0].start_facor = 0.1
+    cfg.default_hooks.logger.intervall = 2
+    cfg.custom_hooks = [{"type": "TimerHook"}]
+    cfg.val_evaluator.type = "MSAMetrics"
+    cfg.train_cfg.max_epoch = 3
+    cfg.test_cfg.fp = True
+    cfg.visualizer.vis_backends[0].type = "LocalVisBackends"
+    cfg.log_processor.window = 3
+    with pytest.raises(ConfigError, match="mine: 14 problems") as raised:
+        raise_problems(cfg, "mine")
+    lines = [line.strip() for line in str(raised.value).splitlines()[1:]]
+    assert {line.partition(": ")[0] for line in lines} == {
+        "model.type",
+        "model.encoder.lora_rnk",
+        "model.block.gate.type",
+        "train_dataloader.dataset.splitt",
+        "train_dataloader.sampler.shufle",
+        "optim_wrapper.optimizer.type",
+        "param_scheduler[0].start_facor",
+        "default_hooks.logger.intervall",
+        "custom_hooks[0].type",
+        "val_evaluator.type",
+        "train_cfg.max_epoch",
+        "test_cfg.fp",
+        "visualizer.vis_backends[0].type",
+        "log_processor.window",
+    }
+    for nearest in ("PGFNet", "lora_rank", "PGFGate", "AdamW", "IterTimerHook", "max_epochs"):
+        assert f"Did you mean '{nearest}'?" in str(raised.value)
+
+
+def test_no_weight_and_no_data_are_read(cfg, monkeypatch):
+    @functools.wraps(SyntheticMSADataset.__init__)  # keeps the signature
+    def refuse(*args, **kwargs):
+        raise RuntimeError("something was read")
+
+    monkeypatch.setattr("transformers.AutoModel.from_pretrained", refuse)
+    monkeypatch.setattr(SyntheticMSADataset, "__init__", refuse)
+    monkeypatch.setattr(torch, "load", refuse)
+    assert keys(cfg) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model.encoder.lora_rank": 0}, "lora_rank must be an integer >= 1, got 0"),
+        ({"model.encoder.lora_rank": -4}, "lora_rank must be an integer >= 1, got -4"),
+        ({"model.block.adapter.bottleneck": 0}, "bottleneck must be an integer >= 1, got 0"),
+        ({"model.start_fusion_layer": 6}, "start_fusion_layer must be below .* 6 layers, got 6"),
+        ({"model.feature_dims.audio": 0}, r"feature_dims\.audio must be an integer"),
+        ({"model.pooling": "max"}, "pooling must be one of 'cls', 'mean'"),
+        ({"model.loss.kind": "l3"}, "kind must be one of 'l1'"),
+    ],
+)
+def test_values_that_a_constructor_refuses(cfg, change, told):
+    cfg.merge_from_dict(change)
+    assert re.search(f"^model: .*{told}", only(cfg))
+
+
+def test_heads_that_do_not_divide_the_width():
+    cfg = load_config("mult/mult_minilm_synthetic", {"model.num_heads": 7})
+    assert re.search("^model: .*7", only(cfg))
+
+
+def test_an_encoder_that_is_not_there(cfg):
+    cfg.model.encoder.pretrained = "./nowhere"
+    assert "there is no folder nowhere" in only(cfg)
+
+
+@pytest.mark.parametrize(
+    ("remove", "key"),
+    [
+        ("model", "model"),
+        ("train_cfg", "train_cfg"),
+        ("optim_wrapper", "optim_wrapper"),
+        ("val_evaluator", "val_evaluator"),
+        ("test_dataloader", "test_dataloader"),
+    ],
+)
+def test_parts_of_a_run_that_belong_together(cfg, remove, key):
+    cfg.pop(remove)
+    assert keys(cfg) == [key]
+
+
+def test_what_a_dataloader_needs(cfg):
+    for key in ("dataset", "sampler", "batch_size"):
+        cfg.val_dataloader.pop(key)
+    assert sorted(keys(cfg)) == [
+        "val_dataloader.batch_size",
+        "val_dataloader.dataset",
+        "val_dataloader.sampler",
+    ]
+
+
+def test_a_misspelt_key_of_the_runner_and_variables(cfg):
+    cfg.some_variable = {"type": "anything"}
+    cfg.train_dataloder = cfg.train_dataloader
+    assert only(cfg) == (
+        "train_dataloder: Runner does not know this key. Did you mean 'train_dataloader'?"
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["PGFNet", "pgf_plugin.PGFNet", "pgf_plugin.models.pgf_net.PGFNet", MODELS.get("PGFNet")],
+)
+@pytest.mark.parametrize("scope", [None, "pgf_plugin", "mmengine"])
+def test_every_way_to_name_a_component(cfg, kind, scope):
+    cfg.default_scope = scope
+    cfg.model.type = kind
+    assert keys(cfg) == []
+    cfg.model.wdth = 3
+    assert keys(cfg) == ["model.wdth"]
+
+
+def test_a_type_that_is_none_or_no_name(cfg):
+    cfg.model.pop("type")
+    assert only(cfg).startswith("model: needs a type")
+    cfg.model.type = 3
+    assert only(cfg) == "model.type: must be a name or a class, got 3"
+
+
+def test_a_pure_python_config(tmp_path):
+    path = tmp_path / "lazy.py"
+    path.write_text(
+        "from mmengine.dataset import DefaultSampler\n"
+        "from pgf_plugin.datasets.synthetic import SyntheticMSADataset\n"
+        "from pgf_plugin.models.encoders.hf_text import HFTextEncoder\n"
+        "from pgf_plugin.models.text_only import TextOnlyNet\n"
+        "model = dict(type=TextOnlyNet, encoder=dict(type=HFTextEncoder, lora_rnk=3,\n"
+        "    architecture=dict(model_type='bert')))\n"
+        "train_dataloader = dict(batch_size=2, sampler=dict(type=DefaultSampler),\n"
+        "    dataset=dict(type=SyntheticMSADataset, splitt='train'))\n"
+        "train_cfg = dict(by_epoch=False, max_iters=3, max_epochs=2)\n"
+        "optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))\n"
+    )
+    assert keys(load_config(path)) == [
+        "model.encoder.lora_rnk",
+        "train_cfg.max_epochs",
+        "train_dataloader.dataset.splitt",
+        "train_dataloader.dataset.split",
+    ]
+
+
+class Base(nn.Module):
+    def __init__(self, width, depth=1):
+        super().__init__()
+
+
+class PassesOn(Base):
+    def __init__(self, height, **kwargs):
+        self.taken = kwargs.pop("taken_out", None)
+        super().__init__(**kwargs)
+
+
+class TakesAll(nn.Module):
+    def __init__(self, **kwargs):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("component", "given", "wrong"),
+    [
+        (Base, {"width": 3}, []),
+        (Base, {}, ["model.width"]),
+        (PassesOn, {"height": 1, "width": 2, "depth": 3, "taken_out": 4}, []),
+        (PassesOn, {"width": 2, "widht": 2}, ["model.widht", "model.height"]),
+        (TakesAll, {"anything": 1}, []),
+    ],
+)
+def test_arguments_that_a_class_passes_on(component, given, wrong):
+    assert keys({"model": {"type": component, **given}}, build_model=False) == wrong
+
+
+def test_arguments_that_a_parent_fills_in_are_not_missed(cfg):
+    """A foreign part of a model, that does not say what its parent passes."""
+
+    class ForeignHead(nn.Linear):
+        def __init__(self, in_features, scale):
+            super().__init__(in_features, 1)
+
+    cfg.model.head = {"type": ForeignHead, "scale": 2}
+    assert keys(cfg) == []
+    cfg.model.head = {"type": ForeignHead}
+    assert re.search("^model: .*'scale'", only(cfg))
+
+
+def test_a_hook_keeps_its_priority_and_a_default_hook_may_be_none(cfg):
+    cfg.default_hooks.timer = None
+    cfg.custom_hooks = [{"type": HOOKS.get("EMAHook"), "priority": "LOW", "momentum": 0.1}]
+    assert keys(cfg) == []
+
+
+def test_lists_of_evaluators_wrapped_datasets_and_class_samplers(cfg):
+    cfg.val_evaluator = [{"type": "MSAMetric"}, {"type": "MSAMetrik"}]
+    inner = dict(cfg.train_dataloader.dataset, sed=1)
+    cfg.train_dataloader.dataset = {"type": "RepeatDataset", "times": 2, "dataset": inner}
+    cfg.train_dataloader.sampler = {"type": DefaultSampler, "shufle": True}
+    cfg.test_evaluator = {"metrics": [{"type": "MSAMetric", "nme": 1}]}
+    assert sorted(keys(cfg)) == [
+        "test_evaluator.metrics[0].nme",
+        "train_dataloader.dataset.dataset.sed",
+        "train_dataloader.sampler.shufle",
+        "val_evaluator[1].type",
+    ]
+
+
+def test_the_collate_function_is_checked_too(cfg):
+    cfg.train_dataloader.collate_fn = {"type": "msa_collate", "pad": 0}
+    assert only(cfg).startswith("train_dataloader.collate_fn.pad: msa_collate has no argument")
+
+
+def test_the_config_is_left_as_it_was(cfg):
+    before = cfg.pretty_text
+    check_config(cfg)
+    assert cfg.pretty_text == before
+    assert isinstance(Config.fromfile(find_config(SYNTHETIC)), Config)
+
+
+def test_every_part_of_a_model_says_what_its_parent_fills_in():
+    """An absent argument is then told with its key, and not by the constructor's TypeError."""
+    for name, component in MODELS.module_dict.items():
+        if component.__module__.startswith("pgf_plugin.") and component is not HFTextEncoder:
+            required = {
+                p.name
+                for p in inspect.signature(component).parameters.values()
+                if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+            }
+            top_level = hasattr(component, "available_outputs")
+            assert top_level or not required or hasattr(component, "supplied"), name

