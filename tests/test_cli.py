@@ -116,7 +116,7 @@ def test_test_prints_the_metrics(trained, encoder, tmp_path, capsys):
     argv = ["test", CONFIG, str(trained[1]), *common(encoder)[1:], "--work-dir", str(tmp_path)]
     assert main(argv) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{CONFIG}, {trained[1]}, 16 test utterances\n")
+    assert f"{CONFIG}, {trained[1]}, 16 test utterances\n" in printed
     values = dict(re.findall(r"^  (\w+) +(-?\d+\.\d+)$", printed, re.MULTILINE))
     assert {"MAE", "Corr", "Acc7", "Acc2_has0", "Acc2_non0", "F1_has0", "F1_non0"} <= set(values)
     assert 0 < float(values["MAE"]) < 6

@@ -5,8 +5,10 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     # The checkpoint that is tested: best validation MAE, never the test set"s.
     checkpoint=dict(
-        type="CheckpointHook", interval=1, max_keep_ckpts=1, save_best="MAE", rule="less"),
-    sampler_seed=dict(type="DistSamplerSeedHook"))
+        type="CheckpointHook", interval=1, max_keep_ckpts=1, save_best="MAE", rule="less"
+    ),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+)
 custom_hooks = []
 env_cfg = dict(cudnn_benchmark=False, dist_cfg=dict(backend="nccl"))
 vis_backends = [dict(type="LocalVisBackend")]

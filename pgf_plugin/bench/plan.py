@@ -77,9 +77,7 @@ def plan_trials(
     numbers = [
         check_positive_int("bench.seeds", seed, at_least=0) for seed in seeds or bench["seeds"]
     ]
-    return [
-        _trial(name, seed, configs[name], work_dir) for seed in numbers for name in configs
-    ]
+    return [_trial(name, seed, configs[name], work_dir) for seed in numbers for name in configs]
 
 
 def compose(config: Config, entry: str | dict[str, Any]) -> Config:
@@ -110,10 +108,15 @@ def _trial(model: str, seed: int, config: Config, work_dir: Path) -> Trial:
     config = deepcopy(config)
     config.randomness = {**config.get("randomness", {}), "seed": seed}
     fingerprint = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
-    folder = work_dir / slug(model) / f"seed_{seed}"
+    folder = trial_folder(work_dir, model, seed)
     config.work_dir = str(folder)
     config.experiment_name = f"{slug(model)}_{seed}_{fingerprint[:6]}"
     return Trial(model, seed, config, folder, fingerprint)
+
+
+def trial_folder(work_dir: Path, model: str, seed: int) -> Path:
+    """Where the trial of ``model`` and ``seed`` writes."""
+    return work_dir / slug(model) / f"seed_{seed}"
 
 
 def slug(name: str) -> str:

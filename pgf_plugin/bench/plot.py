@@ -7,9 +7,7 @@ from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.result import TrialResult
 
 
-def save_plot(
-    rows: Sequence[Row], results: Sequence[TrialResult], title: str, path: Path
-) -> None:
+def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, path: Path) -> None:
     """Draw ``rows`` to ``path`` (PNG).
 
     Left: test MAE of each model, mean as a bar, each seed as a dot, and the best achievable error
@@ -31,27 +29,27 @@ def save_plot(
         ]
         by_model.barh(place, row.metrics["MAE"].mean, color=color, alpha=0.35, height=0.6)
         by_model.plot(maes, [place] * len(maes), "o", color=color, markersize=6)
-        by_size.plot(row.trainable, row.metrics["MAE"].mean, "o", color=color, label=row.model)
+        by_size.plot(
+            (row.trainable or 0) / 1e6, row.metrics["MAE"].mean, "o", color=color, label=row.model
+        )
     _draw_floors(by_model, results)
     by_model.set_yticks(range(len(finished)), [row.model for row in finished])
     by_model.invert_yaxis()
     by_model.set_xlabel("test MAE, lower is better (bar: mean, dots: seeds)")
-    by_size.set_xscale("log")
-    by_size.set_xlabel("trainable parameters")
+    by_size.set_xlabel("trainable parameters, millions")
     by_size.set_ylabel("test MAE (mean)")
-    by_size.grid(alpha=0.3, which="both")
+    by_size.grid(alpha=0.3)
     by_size.legend(fontsize="small")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
 
 def _draw_floors(axes, results: Sequence[TrialResult]) -> None:
-    floors: dict[str, float] = next((r.data["best_achievable_mae"] for r in results if _has_floor(r)), {})
-    for (name, value), style in zip(floors.items(), ("--", "-.", ":", "-"), strict=False):
-        axes.axvline(value, color="0.3", linestyle=style, label=f"best achievable, {name}")
+    known = (result.data.get("best_achievable_mae") for result in results)
+    floors: dict[str, float] = next(filter(None, known), {})
+    for name, style in (("text", "--"), ("all", ":")):
+        if name in floors:
+            label = f"best achievable, {'text alone' if name == 'text' else 'all modalities'}"
+            axes.axvline(floors[name], color="0.2", linestyle=style, label=label)
     if floors:
         axes.legend(fontsize="small", loc="lower right")
-
-
-def _has_floor(result: TrialResult) -> bool:
-    return bool(result.data.get("best_achievable_mae"))

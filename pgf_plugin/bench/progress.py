@@ -51,8 +51,7 @@ class Progress:
         """An epoch was validated."""
         if self._bars is None:
             self.console.print(
-                f"{self._label}: epoch {number}/{total}, validation MAE {mae:.3f} "
-                f"(best {best:.3f})"
+                f"{self._label}: epoch {number}/{total}, validation MAE {mae:.3f} (best {best:.3f})"
             )
 
     def finish(self, summary: str) -> None:

@@ -1,5 +1,6 @@
 """Runs a whole bench and writes its report."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,7 +63,8 @@ def run_bench(
     Raises:
         ConfigError: if the bench or one of its trials cannot work, before the first is run.
     """
-    console = console or Console()
+    # Bound to the stream of now: the output of the trials is redirected, the bench's is not.
+    console = console or Console(file=sys.stdout)
     if not console.is_terminal:
         console.width = max(console.width, TABLE_WIDTH)
     folder = Path(work_dir)
@@ -102,9 +104,7 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     return result
 
 
-def _report(
-    results: list[TrialResult], folder: Path, title: str, console: Console
-) -> BenchResult:
+def _report(results: list[TrialResult], folder: Path, title: str, console: Console) -> BenchResult:
     rows = collect(results)
     finished = [result for result in results if result.status == "finished"]
     data = finished[0].data if finished else {}

@@ -1,10 +1,18 @@
 """``pgf bench``: trains several models for several seeds and compares them."""
 
 import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgf_plugin.cli.options import add_config, add_work_dir
 from pgf_plugin.config import load_config
 from pgf_plugin.plugin import load_entry_points
+
+if TYPE_CHECKING:
+    from pgf_plugin.bench import TrialResult
 
 
 def add_parser(commands) -> None:
@@ -36,4 +44,20 @@ def run(args: argparse.Namespace) -> int:
         encoder=args.encoder,
         data_root=args.data_root,
     )
-    return int(any(result.status != "finished" for result in bench.results))
+    finished = [result for result in bench.results if result.status == "finished"]
+    if finished:
+        print(_next_command(bench.work_dir, finished[0]))
+    return int(len(finished) < len(bench.results))
+
+
+def _next_command(work_dir: Path, result: "TrialResult") -> str:
+    """Suggest a prediction with the first trained model, as it can be typed from here."""
+    from pgf_plugin.bench import trial_folder
+
+    folder = trial_folder(work_dir, result.model, result.seed)
+    command = [
+        os.path.relpath(sys.argv[0]) if os.path.exists(sys.argv[0]) else "pgf",
+        *("predict", str(folder / "config.py"), str(folder / (result.checkpoint or ""))),
+        *("--text", "the plot was wonderful but the ending felt weak"),
+    ]
+    return f"\nTry next: {shlex.join(command)}"

@@ -56,6 +56,20 @@ class BaseMSADataset(Dataset):
             self._tokens = self._tokenize(table.texts)
 
     @property
+    def metainfo(self) -> dict[str, Any]:
+        """What mmengine hands to metrics and visualizers."""
+        return {"dataset": type(self).__name__, "label_range": self.label_range}
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the numbers measured on this dataset stand on, for reports (JSON)."""
+        return {
+            "dataset": type(self).__name__,
+            "source": self.table.source,
+            "num_samples": len(self),
+            "modalities": list(self.modalities),
+        }
+
+    @property
     def feature_dims(self) -> dict[str, int]:
         """Features a step of each modality that is not text."""
         return {

@@ -1,6 +1,7 @@
 """Synthetic utterances whose best achievable error is known."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -100,6 +101,15 @@ class SyntheticMSADataset(BaseMSADataset):
             f"text alone {floor['text']:.2f}, text and audio {floor['text+audio']:.2f}, "
             f"text and vision {floor['text+vision']:.2f}, all modalities {floor['all']:.2f}"
         )
+
+    def describe(self) -> dict[str, Any]:
+        """Add that the data are synthetic, and what can be achieved on them."""
+        return {
+            **super().describe(),
+            "synthetic": True,
+            "best_achievable_mae": self.best_achievable_mae(),
+            "note": self.describe_floor(),
+        }
 
     def _table(self, split: str, seed: int) -> FeatureTable:
         data = self.utterances

@@ -105,10 +105,10 @@ class PGFNet(MSAModel):
 
 
 def _count_layers(encoder: nn.Module) -> int:
-    number = getattr(encoder, "num_layers", None)
-    if not isinstance(number, int):
+    number: int | None = getattr(encoder, "num_layers", None)
+    if number is None:
         raise ValueError(
-            f"encoder: PGFNet fuses inside the layers of its encoder, and {type(encoder).__name__} "
-            "has none. Use HFTextEncoder, or a model that fuses after it (MulT, MISA)"
+            f"encoder: PGFNet fuses inside the layers of its encoder; {type(encoder).__name__} has "
+            "none. Use HFTextEncoder, or a model that fuses after it (MulT, MISA)"
         )
     return number

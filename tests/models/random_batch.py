@@ -1,33 +1,80 @@
-"""Random batches with known real lengths, for the tests of models."""
+"""Random batches with known real lengths, and tiny text encoders, for the tests of models."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgf_plugin.structures import MSADataSample
 
 TEXT_DIM = 12
 DIMS = {"audio": 5, "vision": 7}
 LENGTHS = {"text": [6, 3, 8, 1], "audio": [9, 4, 1, 6], "vision": [2, 11, 5, 7]}
+NO_STEPS = {**LENGTHS, "audio": [0, 4, 0, 6], "vision": [0, 11, 5, 0]}
+"""The first sample has neither audio nor vision."""
+
+VOCABULARY = 40
+FIRST_WORD = 5  # smaller ids are special in one family or another
+
+_BERT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+}
+_SHAPES = {
+    "electra": {**_BERT, "embedding_size": 8},
+    "deberta-v2": {**_BERT, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]},
+    "distilbert": {
+        "dim": 16,
+        "n_layers": 3,
+        "n_heads": 2,
+        "hidden_dim": 32,
+        "max_position_embeddings": 40,
+    },
+}
+
+
+def architecture(family: str = "bert", **settings) -> dict:
+    """A text encoder of three layers of width 16, whose random attention is far from uniform."""
+    return {
+        "model_type": family,
+        "vocab_size": VOCABULARY,
+        "initializer_range": 0.2,
+        **_SHAPES.get(family, _BERT),
+        **settings,
+    }
 
 
 def random_inputs(
-    lengths: dict[str, list[int]] = LENGTHS, extra: int = 0, padding: float = 0.0, seed: int = 0
+    lengths: dict[str, list[int]] = LENGTHS,
+    extra: int = 0,
+    padding: float = 0.0,
+    seed: int = 0,
+    tokens: bool = False,
+    padding_id: int = 0,
 ) -> dict[str, Tensor]:
-    """Precomputed text, audio and vision of the given real lengths.
+    """Text, audio and vision of the given real lengths; text as features, or as ``tokens``.
 
-    The real steps depend on ``seed`` and ``lengths`` alone: not on ``extra``, the padded steps
-    beyond the longest sample, nor on ``padding``, the value that fills them.
+    The real steps depend on ``seed``, ``lengths`` and ``tokens`` alone: not on ``extra``, the
+    padded steps beyond the longest sample, nor on what fills them.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = {}
     for name, steps in lengths.items():
-        dim = {"text": TEXT_DIM, **DIMS}[name]
         longest = max(1, *steps) + extra
-        values = torch.full((len(steps), longest, dim), padding)
-        for row, length in enumerate(steps):
-            values[row, :length] = torch.randn(length, dim, generator=generator)
+        if tokens and name == "text":
+            values = torch.full((len(steps), longest), padding_id)
+            for row, length in enumerate(steps):
+                values[row, :length] = torch.randint(
+                    FIRST_WORD, VOCABULARY, (length,), generator=generator
+                )
+        else:
+            dim = {"text": TEXT_DIM, **DIMS}[name]
+            values = torch.full((len(steps), longest, dim), padding)
+            for row, length in enumerate(steps):
+                values[row, :length] = torch.randn(length, dim, generator=generator)
         mask = torch.arange(longest) < torch.tensor(steps)[:, None]
-        inputs[name] = values
+        inputs["input_ids" if tokens and name == "text" else name] = values
         inputs["attention_mask" if name == "text" else f"{name}_mask"] = (
             mask.long() if name == "text" else mask
         )
@@ -48,4 +95,24 @@ def labelled(count: int, n_out: int = 1) -> list[MSADataSample]:
     return [
         MSADataSample(metainfo={"sample_id": str(row)}, label=label)
         for row, label in enumerate(labels)
+    ]
+
+
+def perturbed(model: nn.Module, spread: float = 0.3, seed: int = 1) -> nn.Module:
+    """``model`` as if trained: each parameter that trains is moved, so that none is zero."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += spread * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+def without_gradient(model: nn.Module) -> list[str]:
+    """Names of the parameters that train but have no gradient, or one that is zero throughout."""
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        and (parameter.grad is None or not parameter.grad.count_nonzero())
     ]

@@ -12,13 +12,13 @@ loader = dict(
 
 train_dataloader = dict(
     loader,
-    batch_size=32,
+    batch_size=16,
     sampler=dict(type="DefaultSampler", shuffle=True),
     batch_sampler=dict(type="LengthBucketSampler"),
-    dataset=dict(dataset, split="train"),
+    dataset=dict(dataset, split="train", num_samples=512),
 )
-val_dataloader = dict(loader, batch_size=64, dataset=dict(dataset, split="val"))
-test_dataloader = dict(loader, batch_size=64, dataset=dict(dataset, split="test"))
+val_dataloader = dict(loader, batch_size=64, dataset=dict(dataset, split="val", num_samples=128))
+test_dataloader = dict(loader, batch_size=64, dataset=dict(dataset, split="test", num_samples=256))
 
 val_evaluator = dict(type="MSAMetric")
 test_evaluator = dict(type="MSAMetric")

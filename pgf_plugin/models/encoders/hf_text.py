@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
-from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
+from pgf_plugin.errors import (
+    MissingExtraError,
+    check_fraction,
+    check_one_of,
+    check_positive_int,
+)
 from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
 from pgf_plugin.models.peft.lora import inject_lora
 from pgf_plugin.pretrained import is_local, resolve_pretrained
@@ -72,12 +77,7 @@ class HFTextEncoder(nn.Module):
         dropout: float | None = None,
     ) -> None:
         super().__init__()
-        if lora_rank is not None:
-            check_positive_int("lora_rank", lora_rank)
-        check_fraction("lora_dropout", lora_dropout)
-        for role in lora_targets:
-            check_one_of("lora_targets", role, ROLES)
-        check_positive_int("lora_start_layer", lora_start_layer, at_least=0)
+        _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
         freeze = pretrained is not None if freeze is None else freeze
         self.encoder = _build_encoder(pretrained, architecture)
         self.stack = find_layer_stack(self.encoder)
@@ -95,7 +95,7 @@ class HFTextEncoder(nn.Module):
                 self.encoder,
                 self.stack,
                 rank=lora_rank,
-                alpha=lora_alpha or lora_rank,
+                alpha=lora_rank if lora_alpha is None else lora_alpha,
                 dropout=lora_dropout,
                 targets=lora_targets,
                 start_layer=lora_start_layer,
@@ -103,6 +103,7 @@ class HFTextEncoder(nn.Module):
         for name, parameter in self.encoder.named_parameters():
             if "lora_" not in name:
                 parameter.requires_grad_(not freeze)
+        self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
     def forward(
         self,
@@ -141,6 +142,24 @@ class HFTextEncoder(nn.Module):
         return MaskedSequence(output.last_hidden_state, mask.bool())
 
 
+def _check_lora(
+    rank: int | None, alpha: float | None, dropout: float, targets: Sequence[str], start_layer: int
+) -> None:
+    if rank is not None:
+        check_positive_int("lora_rank", rank)
+    if alpha is not None and not (isinstance(alpha, int | float) and alpha > 0):
+        raise ValueError(f"lora_alpha must be a number > 0, got {alpha!r}")
+    check_fraction("lora_dropout", dropout)
+    if isinstance(targets, str) or not targets:
+        raise ValueError(
+            f"lora_targets must be a list with at least one of {', '.join(map(repr, ROLES))}, got "
+            f"{targets!r}"
+        )
+    for role in targets:
+        check_one_of("lora_targets", role, ROLES)
+    check_positive_int("lora_start_layer", start_layer, at_least=0)
+
+
 def _intercept(number: int, after_layer: AfterLayer) -> Callable:
     def hook(module: nn.Module, args: tuple, output: Any) -> Any:
         if isinstance(output, tuple):  # MPNet and DeBERTa return the states first in a tuple
@@ -155,15 +174,15 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
         raise ValueError(
             "encoder: give pretrained (a name or path) or architecture (dict(model_type='bert'))"
         )
+    encoder: Any
     try:
         if pretrained is not None and not _skip_weights.get():
-            path = resolve_pretrained(pretrained)
-            encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
+            encoder = _load(resolve_pretrained(pretrained))
         else:
             encoder = AutoModel.from_config(_config(pretrained, architecture))
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except (FileNotFoundError, MissingExtraError):
+        raise
+    except Exception as error:  # what a damaged file raises depends on its format
         raise ValueError(
             f"encoder: {pretrained or architecture!r} cannot be built: {error}\nGive a folder that "
             "save_pretrained() wrote, 'package:MODULE/FOLDER', or a hub id (--encoder PATH, or "
@@ -171,6 +190,17 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
         ) from error
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # nothing here reads it
+    return encoder
+
+
+def _load(name: str) -> PreTrainedModel:
+    encoder, report = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+    if missing:  # transformers would leave them random, and they would be frozen
+        raise ValueError(
+            f"{len(missing)} weights of {type(encoder).__name__} are not in its file, such as "
+            f"{missing[0]!r}"
+        )
     return encoder
 
 

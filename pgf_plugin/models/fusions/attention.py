@@ -1,7 +1,7 @@
 """Scaled dot-product attention over padded keys, shared by every fusion."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor
 
 

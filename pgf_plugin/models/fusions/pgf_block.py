@@ -70,8 +70,9 @@ class PGFBlock(nn.Module):
         if bank is None or self.cross_attention is None or self.gate is None:
             return self.adapter(hidden), {}
         attended, weights = self.cross_attention(hidden, bank, "attention" in outputs)
-        gate = self.gate(hidden, attended)
         has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
-        fused = torch.where(has_key, torch.lerp(attended, hidden, gate), hidden)
+        gate = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
+        # lerp gives the language exactly where the gate is 1. Autocast may have changed the types.
+        fused = torch.lerp(attended.to(hidden), hidden, gate.to(hidden))
         asked = {"gates": gate, "attention": weights}
         return self.adapter(fused), {name: asked[name] for name in outputs if name in asked}

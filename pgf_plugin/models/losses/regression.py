@@ -1,6 +1,6 @@
 """The task loss of regression."""
 
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_one_of

@@ -1,0 +1,12 @@
+_base_ = [
+    "../_base_/models/text_only.py",
+    "../_base_/datasets/mosi_utterances.py",
+    "../_base_/schedules/onecycle.py",
+    "../_base_/default_runtime.py",
+]
+# A sentence encoder: its mean over the tokens carries the sentence, its [CLS] does not.
+model = dict(
+    encoder=dict(pretrained=_base_.encoder),
+    feature_dims=_base_.feature_dims,
+    pooling="mean",
+)

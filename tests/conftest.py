@@ -1,0 +1,49 @@
+"""What every test starts from: no network, no settings of the user's, nothing left by another."""
+
+import os
+
+import pytest
+
+# Before transformers is imported, which reads them once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+for variable in ("PGF_ENCODER", "PGF_TRACEBACK", "PGF_NO_ENTRY_POINTS"):
+    os.environ.pop(variable, None)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_configure(config):
+    import torch
+
+    # The models here are so small that more threads only wait for each other.
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    import torch
+
+    skipped = {} if config.getoption("--slow") else {"slow": "takes long; run with --slow"}
+    if not torch.cuda.is_available():
+        skipped["gpu"] = "needs a CUDA device"
+    for item in items:
+        for marker, reason in skipped.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def fresh_mmengine():
+    """Clear what mmengine keeps for the whole process: scope, loggers, message hub, visualizer."""
+    yield
+    from mmengine.logging import MessageHub, MMLogger
+    from mmengine.registry import DefaultScope
+    from mmengine.visualization import Visualizer
+
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers:
+            handler.close()
+    for holder in (DefaultScope, MMLogger, MessageHub, Visualizer):
+        holder._instance_dict.clear()
