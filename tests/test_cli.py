@@ -8,9 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.visualization import Visualizer
 
 from pgf_plugin.cli import main
 from pgf_plugin.cli.predict import reading
@@ -27,19 +24,6 @@ SMALL = (
         "optim_wrapper.optimizer.lr=0.02",
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch):
-    """No variable of the user's, and none of mmengine's global state from an earlier run."""
-    for variable in ("PGF_ENCODER", "PGF_TRACEBACK", "PGF_NO_ENTRY_POINTS"):
-        monkeypatch.delenv(variable, raising=False)
-    yield
-    for logger in MMLogger._instance_dict.values():
-        for handler in logger.handlers:
-            handler.close()
-    for holder in (DefaultScope, MMLogger, MessageHub, Visualizer):
-        holder._instance_dict.clear()
 
 
 @pytest.fixture(scope="module")

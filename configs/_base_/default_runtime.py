@@ -9,7 +9,6 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
-custom_hooks = []
 env_cfg = dict(cudnn_benchmark=False, dist_cfg=dict(backend="nccl"))
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="Visualizer", vis_backends=vis_backends)

@@ -1,3 +1,4 @@
+# MISA on synthetic data with the embedded encoder.
 _base_ = [
     "../_base_/models/misa.py",
     "../_base_/datasets/synthetic.py",

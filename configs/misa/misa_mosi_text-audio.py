@@ -1,3 +1,4 @@
+# MISA on real CMU-MOSI transcripts and utterance-level audio.
 _base_ = [
     "../_base_/models/misa.py",
     "../_base_/datasets/mosi_utterances.py",

@@ -1,3 +1,4 @@
+# MulT on synthetic data with the embedded encoder.
 _base_ = [
     "../_base_/models/mult.py",
     "../_base_/datasets/synthetic.py",

@@ -1,3 +1,4 @@
+# MulT on real CMU-MOSI transcripts and utterance-level audio.
 _base_ = [
     "../_base_/models/mult.py",
     "../_base_/datasets/mosi_utterances.py",

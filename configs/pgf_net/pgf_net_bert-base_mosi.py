@@ -9,3 +9,4 @@ model = dict(
     encoder=dict(pretrained=_base_.encoder, architecture=dict(model_type="bert")),
     feature_dims=_base_.feature_dims,
 )
+train_dataloader = dict(batch_size=128)

@@ -1,3 +1,4 @@
+# PGF-Net on synthetic data with the embedded encoder.
 _base_ = [
     "../_base_/models/pgf_net.py",
     "../_base_/datasets/synthetic.py",

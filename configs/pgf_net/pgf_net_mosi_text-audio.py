@@ -1,3 +1,4 @@
+# PGF-Net on real CMU-MOSI transcripts and utterance-level audio.
 _base_ = [
     "../_base_/models/pgf_net.py",
     "../_base_/datasets/mosi_utterances.py",

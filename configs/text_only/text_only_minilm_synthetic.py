@@ -1,3 +1,4 @@
+# The text-only floor on synthetic data with the embedded encoder.
 _base_ = [
     "../_base_/models/text_only.py",
     "../_base_/datasets/synthetic.py",

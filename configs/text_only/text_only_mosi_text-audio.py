@@ -1,3 +1,4 @@
+# The text-only floor on real CMU-MOSI transcripts and utterance-level audio.
 _base_ = [
     "../_base_/models/text_only.py",
     "../_base_/datasets/mosi_utterances.py",

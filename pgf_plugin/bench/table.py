@@ -49,7 +49,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
 def format_count(count: int | None) -> str:
     """``1234567`` -> ``'1.23 M'``."""
     if count is None:
-        return "–"
+        return "-"
     return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
 
 
@@ -73,5 +73,5 @@ def _metric_cells(row: Row, separator: str) -> list[str]:
 
 def _cost_cells(row: Row) -> list[str]:
     counts = (row.trainable, row.total, row.trainable_without_encoder)
-    time = "–" if row.ms_per_utterance is None else f"{row.ms_per_utterance.mean:.2f}"
+    time = "-" if row.ms_per_utterance is None else f"{row.ms_per_utterance.mean:.2f}"
     return [*map(format_count, counts), time]

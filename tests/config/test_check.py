@@ -26,8 +26,7 @@ SYNTHETIC = "pgf_net/pgf_net_minilm_synthetic"
 
 
 @pytest.fixture
-def cfg(monkeypatch):
-    monkeypatch.delenv("PGF_ENCODER", raising=False)
+def cfg():
     return load_config(SYNTHETIC)
 
 
@@ -237,6 +236,16 @@ def test_arguments_that_a_parent_fills_in_are_not_missed(cfg):
     assert keys(cfg) == []
     cfg.model.head = {"type": ForeignHead}
     assert re.search("^model: .*'scale'", only(cfg))
+
+
+def test_a_foreign_model_that_needs_real_memory_is_left_to_the_run(cfg):
+    class NeedsMemory(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.ones(1).item()
+
+    cfg.model = Config({"model": {"type": NeedsMemory}}).model
+    assert keys(cfg) == []
 
 
 def test_a_hook_keeps_its_priority_and_a_default_hook_may_be_none(cfg):

@@ -36,11 +36,6 @@ def encoder(tmp_path):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def no_variable(monkeypatch):
-    monkeypatch.delenv("PGF_ENCODER", raising=False)
-
-
 def encoders(cfg):
     return [node.get("pretrained") for node in nodes(cfg) if type_name(node) == "HFTextEncoder"]
 

