@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pgf_plugin import registry as registry
 from pgf_plugin.compat import allow_checkpoints
+from pgf_plugin.plugin import load_entry_points
 
 allow_checkpoints()
 
@@ -15,4 +16,4 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "load_entry_points"]

@@ -46,8 +46,8 @@ class MaskedSequence(NamedTuple):
         """
         if how == "cls":
             return self.values[:, 0]
-        weight = self.mask.unsqueeze(-1).to(self.values.dtype)  # (B, T, 1)
-        return (self.values * weight).sum(1) / weight.sum(1).clamp(min=1)
+        total = self.values.masked_fill(~self.mask.unsqueeze(-1), 0.0).sum(1)  # (B, D)
+        return total / self.mask.sum(1, keepdim=True).clamp(min=1)
 
 
 @dataclass

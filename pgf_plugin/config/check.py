@@ -16,10 +16,11 @@ from mmengine.registry import Registry
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from pgf_plugin.config.load import nodes, type_name
 from pgf_plugin.config.signatures import arguments_of, misfits
 from pgf_plugin.config.slots import LOADER_KEYS, LOADERS, SLOTS, TOGETHER, TOP_LEVEL, Slot
+from pgf_plugin.config.values import refused_values
 from pgf_plugin.errors import ConfigError, did_you_mean
-from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.plugin import BrokenComponent
 from pgf_plugin.registry import ROOT_REGISTRIES, SCOPE
 
@@ -57,8 +58,9 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         problems += _check_place(key, cfg.get(key), SLOTS[key], scope)
     for key in LOADERS:
         problems += _check_loader(key, cfg.get(key), scope)
+    problems += _check_tokenizers(cfg)
     if build_model and cfg.get("model") and not any(_is_below("model", p.key) for p in problems):
-        problems += _build_model(cfg["model"])
+        problems += [Problem(*found) for found in refused_values(cfg["model"])]
     return problems
 
 
@@ -94,6 +96,24 @@ def _check_top_level(cfg: Mapping[str, Any]) -> Iterator[Problem]:
         if missing and len(missing) < len(group):
             for key in missing:
                 yield Problem(key, f"{', '.join(group)} belong together, and this one is missing")
+
+
+def _check_tokenizers(cfg: Mapping[str, Any]) -> Iterator[Problem]:
+    """Token ids of another encoder's vocabulary train without an error, and mean nothing."""
+    encoders = {
+        node["pretrained"]
+        for node in nodes(cfg.get("model"))
+        if type_name(node) == "HFTextEncoder" and node.get("pretrained")
+    }
+    for key in LOADERS:
+        for node in nodes((cfg.get(key) or {}).get("dataset")):
+            tokenizer = node.get("tokenizer")
+            if isinstance(tokenizer, str) and encoders and tokenizer not in encoders:
+                yield Problem(
+                    f"{key}.dataset.tokenizer",
+                    f"is {tokenizer!r}, but the model's encoder is {sorted(encoders)[0]!r}: give "
+                    "both the same name (--encoder NAME sets both)",
+                )
 
 
 def _misspelt(key: str, known: Collection[str]) -> str | None:
@@ -197,16 +217,6 @@ def _resolve(key: str, kind: Any, slot: Slot, scope: str) -> Callable[..., Any] 
     if isinstance(component, BrokenComponent):
         return Problem(f"{key}.type", component.summary)
     return component
-
-
-def _build_model(model: Mapping[str, Any]) -> list[Problem]:
-    try:
-        build_on_meta(dict(model))
-    except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
-        return [Problem("model", str(error))]
-    except RuntimeError:  # a foreign constructor that needs real memory; the run will tell
-        pass
-    return []
 
 
 def _has(value: Any, key: str) -> bool:

@@ -114,11 +114,7 @@ class MSAModel(BaseModel):
     def _losses(
         self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
     ) -> dict[str, Tensor]:
-        if len(data_samples) != len(prediction):
-            raise ValueError(
-                f"mode='loss' needs one data sample a row of the batch: got {len(data_samples)} "
-                f"for {len(prediction)} rows"
-            )
+        _check_count("loss", data_samples, prediction)
         label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
         return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
 
@@ -126,6 +122,7 @@ class MSAModel(BaseModel):
         self, prediction: Tensor, data_samples: list[MSADataSample] | None
     ) -> list[MSADataSample]:
         samples = data_samples or [MSADataSample() for _ in prediction]
+        _check_count("predict", samples, prediction)
         for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
             sample.prediction = row
         return samples
@@ -137,6 +134,11 @@ class MSAModel(BaseModel):
                     f"{type(self).__name__} uses {name!r} (model.feature_dims), but the batch has "
                     f"only {sorted(inputs)}: add {name!r} to the dataset's modalities, or take it "
                     "out of model.feature_dims"
+                )
+            if f"{name}_mask" not in inputs:
+                raise ValueError(
+                    f"the batch has {name!r} but no '{name}_mask': add it, (B, T) bool, True where "
+                    "a step is real and not padding"
                 )
             got = inputs[name].shape[-1]
             if got != width:
@@ -157,6 +159,14 @@ def build_module(component: ComponentConfig, **defaults: Any) -> nn.Module:
     if isinstance(component, nn.Module):
         return component
     return MODELS.build(component, default_args=defaults or None)
+
+
+def _check_count(mode: str, data_samples: list[MSADataSample], prediction: Tensor) -> None:
+    if len(data_samples) != len(prediction):
+        raise ValueError(
+            f"mode={mode!r} needs one data sample a row of the batch: got {len(data_samples)} "
+            f"for {len(prediction)} rows"
+        )
 
 
 def check_feature_dims(feature_dims: Mapping[str, int]) -> dict[str, int]:
