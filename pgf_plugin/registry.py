@@ -46,8 +46,8 @@ class _ScopeNode(Registry):
 
     def get(self, key: str):
         scope, name = self.split_scope_key(key)
-        if scope == self.scope and name not in self.module_dict and self.parent is not None:
-            return self.parent.module_dict.get(name)
+        if scope == self.scope and self.parent is not None and name in self.parent.module_dict:
+            return self.parent.module_dict[name]
         return super().get(key)
 
 

@@ -1,4 +1,4 @@
-# The text-only floor on CMU-MOSI, over the encoder, the features and the schedule of PGF-Net's config.
+# The text-only floor on CMU-MOSI, over the encoder and the schedule of PGF-Net's config.
 _base_ = [
     "../_base_/models/text_only.py",
     "../_base_/datasets/mosi_mmsa_aligned.py",

@@ -1,4 +1,4 @@
-"""Finds every value of a model config that a constructor refuses, by building it on the meta device."""
+"""Finds every value of a model config that a constructor refuses, without building weights."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy

@@ -106,18 +106,26 @@ def test_no_weight_and_no_data_are_read(cfg, monkeypatch):
     ],
 )
 def test_values_that_a_constructor_refuses(cfg, change, told):
+    (key,) = change
     cfg.merge_from_dict(change)
-    assert re.search(f"^model: .*{told}", only(cfg))
+    assert re.search(f"^{re.escape(key)}: .*{told}", only(cfg))
 
 
 def test_heads_that_do_not_divide_the_width():
     cfg = load_config("mult/mult_minilm_synthetic", {"model.num_heads": 7})
-    assert re.search("^model: .*7", only(cfg))
+    assert re.search(r"^model\.num_heads: .*num_heads=7", only(cfg))
 
 
 def test_an_encoder_that_is_not_there(cfg):
-    cfg.model.encoder.pretrained = "./nowhere"
+    loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
+    keys = ("model.encoder.pretrained", *(f"{loader}.dataset.tokenizer" for loader in loaders))
+    cfg.merge_from_dict(dict.fromkeys(keys, "./nowhere"))
     assert "there is no folder nowhere" in only(cfg)
+
+
+def test_a_tokenizer_of_another_encoder(cfg):
+    cfg.val_dataloader.dataset.tokenizer = "some/model"
+    assert only(cfg).startswith("val_dataloader.dataset.tokenizer: is 'some/model', but")
 
 
 @pytest.mark.parametrize(

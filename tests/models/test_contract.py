@@ -40,7 +40,7 @@ NAMES = sorted(
 )
 SMALL = {
     "MISA": {"width": 16, "feedforward_features": 32},
-    "MulT": {"width": 8, "num_heads": 2, "num_layers": 1, "num_memory_layers": 1},
+    "MulT": {"width": 8, "num_heads": 2, "num_layers": 2, "num_memory_layers": 2},
 }
 """For speed alone; a model that is not here is built with its defaults."""
 
@@ -174,8 +174,7 @@ def test_unlabelled_input_is_predicted(name):
     model, inputs = build(name), batch()
     samples = model(inputs, mode="predict")
     assert all(isinstance(sample, MSADataSample) for sample in samples)
-    got = torch.stack([sample.prediction for sample in samples])
-    assert torch.equal(got, predict(model, inputs))
+    close(torch.stack([sample.prediction for sample in samples]), predict(model, inputs))
 
 
 @every_model
@@ -224,12 +223,14 @@ def test_the_rest_of_the_batch_and_its_order_do_not_matter(name, encoder, featur
 
 
 @pytest.mark.parametrize(
-    "absent", [{"audio": [0, 4, 1, 6], "vision": [0, 11, 0, 7]}, dict.fromkeys(DIMS, [0] * 4)]
+    "lengths", [NO_STEPS, {**LENGTHS, **dict.fromkeys(DIMS, [0] * 4)}], ids=["some", "all"]
 )
-@every_model
-def test_samples_without_a_real_step_train_and_stay_finite(name, absent):
-    model, inputs = build(name), batch({**LENGTHS, **absent})
-    losses = train_step(model, inputs)
+@either_text
+def test_samples_without_a_real_step_train_and_stay_finite(name, encoder, lengths):
+    if encoder is FEATURES:  # a tokenizer, unlike an extractor, gives no text without tokens
+        lengths = {**lengths, "text": [0, 3, 8, 1]}
+    model = build(name, encoder=encoder)
+    losses = train_step(model, batch(lengths, encoder=encoder))
     assert all(loss.isfinite() for loss in losses.values())
     for key, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -322,7 +323,8 @@ def test_mixed_precision_is_close_to_float32(name):
         cast = represent(model, inputs).float()
         losses = model(inputs, labelled(4), mode="loss")
     assert torch.cosine_similarity(cast, plain).min() > 0.99
-    assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in losses.values())
+    assert all(loss.isfinite() for loss in losses.values())
+    assert losses["loss_task"].dtype == torch.float32
 
 
 # --- copies -------------------------------------------------------------------------------------
@@ -383,7 +385,9 @@ def test_data_that_do_not_fit_the_config_are_told(name):
     model = build(name)
     for modality in model.feature_dims:
         without = {key: value for key, value in inputs.items() if key != modality}
-        with pytest.raises(ValueError, match=f"uses '{modality}' .*model.feature_dims.*'input_ids'"):
+        with pytest.raises(
+            ValueError, match=f"uses '{modality}' .*model.feature_dims.*'input_ids'"
+        ):
             model(without)
         unmasked = {key: value for key, value in inputs.items() if key != f"{modality}_mask"}
         with pytest.raises(ValueError, match=f"'{modality}_mask'"):

@@ -295,9 +295,7 @@ def test_the_block_under_autocast_is_close_to_float32(part):
 def test_the_head_has_the_published_size_and_drops_out_its_input_alone():
     head = MSARegressionHead(768)
     assert sum(p.numel() for p in head.parameters()) == 115_073
-    dropouts = [
-        (n, m.p) for n, m in enumerate(head.layers) if isinstance(m, nn.Dropout)
-    ]
+    dropouts = [(n, m.p) for n, m in enumerate(head.layers) if isinstance(m, nn.Dropout)]
     assert dropouts == [(0, 0.2)]
     assert MSARegressionHead(6, out_features=3)(torch.randn(2, 6)).shape == (2, 3)
 

@@ -393,7 +393,10 @@ FINE = architecture()
             {"architecture": FINE, "lora_targets": ["query", "values"]},
             "lora_targets must be one of .* got 'values'. Did you mean 'value'?",
         ),
-        ({"architecture": FINE, "lora_targets": []}, r"lora_targets .* at least one of .* got \[\]"),
+        (
+            {"architecture": FINE, "lora_targets": []},
+            r"lora_targets .* at least one of .* got \[\]",
+        ),
         ({"architecture": FINE, "lora_targets": "query"}, "lora_targets must be a list"),
         (
             {"architecture": FINE, "lora_rank": 2, "lora_start_layer": 3},

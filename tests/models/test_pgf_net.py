@@ -170,9 +170,7 @@ def test_padding_does_not_matter(family):
 def test_without_any_step_the_blocks_are_their_adapters(family):
     model, inputs = trained(family), inputs_of(NO_STEPS)
     adapters = trained(family, feature_dims={})
-    adapters.load_state_dict(
-        {name: model.state_dict()[name] for name in adapters.state_dict()}
-    )
+    adapters.load_state_dict({name: model.state_dict()[name] for name in adapters.state_dict()})
     text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     got, expected = pooled(model, inputs), pooled(adapters, text)
     torch.testing.assert_close(got[0], expected[0], rtol=1e-5, atol=1e-5)
@@ -320,9 +318,7 @@ def test_mixed_precision_is_close_to_float32(family):
 
 
 def test_the_default_config_has_the_papers_size_offline():
-    rows = {
-        row.group: row for row in ledger(build_on_meta(load_config(DEFAULT).model)).rows
-    }
+    rows = {row.group: row for row in ledger(build_on_meta(load_config(DEFAULT).model)).rows}
     width, layers = 768, 12
     bank = (5 * 64 * 3 + 64) + (20 * 64 * 3 + 64) + 2 * 64
     attention = (width * 16 + 16) + 2 * (64 * 16 + 16) + (16 * width + width)
@@ -353,7 +349,10 @@ DEFAULT = "pgf_net/pgf_net_bert-base_mosi.py"
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"start_fusion_layer": 3}, "start_fusion_layer must be below the encoder's 3 layers, got 3"),
+        (
+            {"start_fusion_layer": 3},
+            "start_fusion_layer must be below the encoder's 3 layers, got 3",
+        ),
         ({"start_fusion_layer": -1}, "start_fusion_layer must be an integer >= 0, got -1"),
         ({"pooling": "max"}, "pooling must be one of 'cls', 'mean', got 'max'"),
         ({"feature_dims": {"audio": 0}}, r"model\.feature_dims\.audio .* >= 1, got 0"),

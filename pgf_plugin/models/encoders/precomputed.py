@@ -19,6 +19,7 @@ class PrecomputedTextEncoder(nn.Module):
     """
 
     parameter_group = "encoder"
+    supplied = ()
 
     def __init__(self, in_features: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A model of one's own: late fusion. The config beside it trains it: late_fusion.py."""
+"""A model of one's own: late fusion. How a config names it: docs/bring_your_own.md."""
 
 import torch
 from torch import nn
