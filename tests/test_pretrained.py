@@ -79,7 +79,7 @@ def test_a_folder_that_holds_something_else(folder):
 
 
 def test_a_folder_that_a_package_lacks(package):
-    with pytest.raises(FileNotFoundError, match="package:encoder_of_mine/other.*there is no fold"):
+    with pytest.raises(FileNotFoundError, match=r"package:encoder_of_mine/other.*there is no fold"):
         resolve_pretrained("package:encoder_of_mine/other")
     with pytest.raises(FileNotFoundError, match=r"encoder_of_mine has no config\.json"):
         resolve_pretrained("package:encoder_of_mine")

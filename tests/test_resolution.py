@@ -43,10 +43,10 @@ for model in cfg.other_models:
     runner.build_model(model)
 
 resolved = {}
-for name, (root, written) in json.loads(sys.argv[1]).items():
+for written, root in json.loads(sys.argv[1]).items():
     with getattr(registry, root).switch_scope_and_registry(None) as active:
         found = active.get(written)
-    resolved[name] = f"{found.__module__}:{found.__qualname__}"
+    resolved[written] = f"{found.__module__}:{found.__qualname__}"
 
 cfg.experiment_name, cfg.load_from = "test", "run/epoch_1.pth"
 tester = Runner.from_cfg(cfg)
@@ -188,14 +188,12 @@ TEXT_WAYS = {
 WAYS = [*TEXT_WAYS, "classes"]
 
 
-def write_config(folder: Path, way: str) -> Callable[[str], str]:
-    """Write the config in one way; returns how that way writes a name."""
+def write_config(folder: Path, way: str) -> None:
+    """Write the config in one way."""
     if way == "classes":
-        write_pure_python_config(folder)
-        return dotted
+        return write_pure_python_config(folder)
     top, nested, extra = TEXT_WAYS[way]
-    Config({**example_config(top, nested), **extra}).dump(folder / "config.py")
-    return top
+    return Config({**example_config(top, nested), **extra}).dump(folder / "config.py")
 
 
 def write_pure_python_config(folder: Path) -> None:
@@ -251,8 +249,12 @@ def execute(folder: Path, program: str, *arguments: str) -> subprocess.Completed
 def train(folder: Path, way: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Train, test and resume the config of one way."""
     write_synthetic_table(folder / "table.npz")
-    written = write_config(folder, way)
-    names = {name: (GROUPS[entry.group], written(name)) for name, entry in OWN.items()}
+    write_config(folder, way)
+    names = {
+        write(name): GROUPS[entry.group]
+        for name, entry in OWN.items()
+        for write in (bare, prefixed, dotted)
+    }
     return folder, execute(folder, DRIVER, json.dumps(names))
 
 
@@ -270,7 +272,11 @@ def test_every_component_resolves_under_a_stock_runner(trained, way):
     assert run.returncode == 0, run.stdout
     assert "Failed to search registry" not in run.stdout
     result = json.loads(run.stdout.splitlines()[-1])
-    assert result["resolved"] == {name: entry.value for name, entry in OWN.items()}
+    assert result["resolved"] == {
+        write(name): entry.value
+        for name, entry in OWN.items()
+        for write in (bare, prefixed, dotted)
+    }
     assert 0 < result["metrics"]["MAE"] < 6
     assert result["epochs"] == 2
     assert result["gates"] == ["train/gate_mean/layer_00", "train/gate_mean/layer_01"]

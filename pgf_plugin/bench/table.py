@@ -50,6 +50,8 @@ def format_count(count: int | None) -> str:
     """``1234567`` -> ``'1.23 M'``."""
     if count is None:
         return "-"
+    if count < 1000:
+        return str(count)
     return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
 
 

@@ -91,15 +91,19 @@ def test_every_trial_ends_in_the_table_the_json_and_the_plot(run):
     assert len(content["trials"]) == 4
     assert "best validation MAE" in content["selection"]
     first = content["trials"][0]
-    assert first["val_mae"] == min(first["learning_curve"]) and len(first["learning_curve"]) == 2
+    assert first["val_mae"] == min(first["learning_curve"])
+    assert len(first["learning_curve"]) == 2
     assert first["learning_curve"][first["best_epoch"] - 1] == first["val_mae"]
-    assert first["trainable"] <= first["total"] and first["ms_per_utterance"] > 0
+    assert first["trainable"] <= first["total"]
+    assert first["ms_per_utterance"] > 0
     assert first["environment"]["packages"]["torch"]
     assert (result.work_dir / "comparison.png").read_bytes().startswith(b"\x89PNG")
     table = (result.work_dir / "table.md").read_text()
     for text in ("PGF-Net", "Text only", "±", "Synthetic data", "best achievable", "seeds [0, 1]"):
-        assert text in table and text in printed
-    assert "best validation MAE" in printed and str(result.work_dir / "table.md") in printed
+        assert text in table
+        assert text in printed
+    assert "best validation MAE" in printed
+    assert str(result.work_dir / "table.md") in printed
 
 
 def test_output_is_progress_and_report_alone(run):
@@ -161,7 +165,8 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(run, config_file, caps
     failed = result.results[2]
     assert "NaN" in failed.error or "finite" in failed.error
     trace = result.work_dir / "Diverges" / "seed_0" / "traceback.txt"
-    assert "Traceback" in trace.read_text() and str(trace) in printed.replace("\n", "")
+    assert "Traceback" in trace.read_text()
+    assert str(trace) in printed.replace("\n", "")
     assert "failed" in (result.work_dir / "table.md").read_text()
     assert TrialResult.load(trace.parent).status == "failed"
     code = main(["bench", str(config_file), "--work-dir", str(result.work_dir)])
@@ -192,9 +197,11 @@ def test_bench_keys_replace_and_the_model_is_merged():
         config,
         dict(config="pgf_net/pgf_net_minilm_synthetic.py", train_cfg=dict(max_epochs=1)),
     )
-    assert trial.model.type == "PGFNet" and trial.model.feature_dims == dict(audio=73)
+    assert trial.model.type == "PGFNet"
+    assert trial.model.feature_dims == dict(audio=73)
     assert trial.train_dataloader == dict(batch_size=4)
-    assert trial.train_cfg.max_epochs == 1 and trial.train_cfg.by_epoch  # overrides are merged
+    assert trial.train_cfg.max_epochs == 1
+    assert trial.train_cfg.by_epoch
 
 
 @pytest.mark.parametrize(
@@ -214,6 +221,12 @@ def test_a_malformed_bench_is_refused_with_every_problem(tmp_path, bench, proble
         plan_trials(config, tmp_path)
     for problem in problems:
         assert problem in str(raised.value)
+
+
+def test_a_bench_whose_models_would_all_become_one_is_refused(tmp_path):
+    config = Config(dict(model=dict(type="MulT"), bench=dict(models={"A": "a"}, seeds=[0])))
+    with pytest.raises(ConfigError, match=r"model.type is 'MulT'"):
+        plan_trials(config, tmp_path)
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name(config_file, tmp_path):

@@ -37,7 +37,7 @@ def test_synthetic_loaders(encoder):
         sizes.append(len(loader.dataset))
         inputs = next(iter(loader))["inputs"]
         assert {k: inputs[k].shape[-1] for k in ("audio", "vision")} == config.feature_dims
-    assert sizes == [800, 200, 400]
+    assert sizes == [512, 128, 256]
 
 
 @pytest.mark.parametrize("kind", ["aligned", "unaligned"])

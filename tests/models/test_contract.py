@@ -6,6 +6,7 @@ promises without a change here.
 
 import copy
 import inspect
+from functools import cache
 from itertools import chain, combinations
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def close(got, expected):
 # --- configs ------------------------------------------------------------------------------------
 
 
+@cache
 def models_of(config):
     """Every model that a config trains, by name."""
     cfg = load_config(config)
@@ -400,5 +402,5 @@ def test_data_that_do_not_fit_the_config_are_told(name):
 
 @every_model
 def test_text_of_the_other_kind_is_told(name):
-    with pytest.raises(ValueError, match="needs 'input_ids'.*PrecomputedTextEncoder"):
+    with pytest.raises(ValueError, match=r"needs 'input_ids'.*PrecomputedTextEncoder"):
         build(name)(batch(encoder=FEATURES))

