@@ -1,7 +1,8 @@
-"""What the baselines refuse; what they promise is in ``test_contract.py``."""
+"""The text-only net, and what the baselines refuse; see also ``test_contract.py``."""
 
 import pytest
-from random_batch import DIMS, architecture
+import torch
+from random_batch import DIMS, architecture, random_inputs
 
 from pgf_plugin.models.base import build_module
 
@@ -9,6 +10,16 @@ MODELS = {
     "MulT": {"type": "MulT", "width": 8, "num_heads": 2, "num_layers": 2},
     "MISA": {"type": "MISA", "width": 16, "feedforward_features": 32},
 }
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_the_text_only_net_is_its_encoder_and_its_head(pooling):
+    encoder = {"type": "HFTextEncoder", "architecture": architecture()}
+    config = {"type": "TextOnlyNet", "encoder": encoder, "feature_dims": DIMS, "pooling": pooling}
+    model, inputs = build_module(config).eval(), random_inputs(tokens=True)
+    assert model.feature_dims == {}
+    pooled = model.encoder(inputs).pool(pooling)
+    assert torch.equal(model(inputs).prediction, model.head(pooled))
 
 
 @pytest.mark.parametrize(

@@ -137,17 +137,13 @@ def test_the_gate_is_its_equation(rank):
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.4, 1.0])
-def test_the_floor_bounds_the_gate_from_below(floor):
-    gate = perturbed(PGFGate(WIDTH), spread=30.0)
-    free = gate(states(), states())
+def test_the_floor_squeezes_the_gate_from_below(floor):
+    gate, hidden, attended = perturbed(PGFGate(WIDTH)), states(), states()
+    free = gate(hidden, attended)
     gate.floor = floor
-    torch.manual_seed(0)
-    raised = gate(states(), states())
-    torch.manual_seed(0)
-    assert free.min() < 0.01
+    raised = gate(hidden, attended)
+    torch.testing.assert_close(raised, floor + (1 - floor) * free)
     assert floor <= raised.min() <= raised.max() <= 1
-    gate.floor = 0.0
-    torch.testing.assert_close(raised, floor + (1 - floor) * gate(states(), states()))
 
 
 # --- adapter ------------------------------------------------------------------------------------
@@ -292,6 +288,13 @@ def test_the_block_under_autocast_is_close_to_float32(part):
 # --- head and loss ------------------------------------------------------------------------------
 
 
+def test_the_head_is_three_layers_with_relus_between_them():
+    head, pooled = MSARegressionHead(6, hidden_features=5).eval(), torch.randn(4, 6)
+    first, second, last = (part for part in head.layers if isinstance(part, nn.Linear))
+    expected = last(second(first(pooled).clamp(min=0)).clamp(min=0))
+    torch.testing.assert_close(head(pooled), expected)
+
+
 def test_the_head_has_the_published_size_and_drops_out_its_input_alone():
     head = MSARegressionHead(768)
     assert sum(p.numel() for p in head.parameters()) == 115_073
@@ -307,7 +310,7 @@ def test_the_loss_is_a_mean_in_float32(kind, expected):
     prediction, label = torch.tensor([[0.5], [1.0]]), torch.tensor([[0.0], [-2.0]])
     loss = MSARegressionLoss(kind)
     assert loss(prediction, label).item() == pytest.approx(expected)
-    assert loss(prediction.bfloat16(), label).dtype == torch.float32
+    assert loss(prediction.bfloat16(), label.bfloat16()).dtype == torch.float32
 
 
 def test_a_loss_does_not_broadcast():

@@ -194,6 +194,13 @@ def test_lora_adds_its_scaled_product_to_the_weight(family, inputs):
     torch.testing.assert_close(encode(lora, inputs), moved, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_lora_drops_out_its_input_at_its_own_rate(rate, inputs):
+    encoder = perturbed(random_encoder(lora_rank=2, lora_dropout=rate, dropout=0.0, freeze=True))
+    evaluated = encode(encoder, inputs)
+    assert torch.allclose(encoder.train()(inputs).values, evaluated, atol=1e-5) == (rate == 0)
+
+
 def test_the_scale_follows_the_rank_where_no_alpha_is_given():
     for rank in (2, 4):
         projection = random_encoder(lora_rank=rank).encoder.encoder.layer[0].attention.self.query
