@@ -52,7 +52,10 @@ class _ScopeNode(Registry):
 
 
 SCOPE_NODES: dict[str, Registry] = {
-    name: _ScopeNode(root.name, parent=root, scope=SCOPE, locations=[])
+    # A node is there already where an earlier import failed further down.
+    name: root.children[SCOPE]
+    if SCOPE in root.children
+    else _ScopeNode(root.name, parent=root, scope=SCOPE, locations=[])
     for name, root in ROOT_REGISTRIES.items()
 }
 

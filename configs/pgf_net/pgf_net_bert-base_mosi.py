@@ -1,4 +1,4 @@
-# PGF-Net after arXiv 2508.15852 on CMU-MOSI: 3,067,533 trainable parameters.
+# PGF-Net after arXiv 2508.15852 on CMU-MOSI: 3,067,341 trainable parameters.
 _base_ = [
     "../_base_/models/pgf_net.py",
     "../_base_/datasets/mosi_mmsa_aligned.py",

@@ -46,7 +46,8 @@ class PGFCrossAttention(nn.Module):
             )
         self.num_heads = num_heads
         self.query = nn.Linear(hidden_size, attention_width)
-        self.key = nn.Linear(bank_width, attention_width)
+        # No bias: it would add the same to all scores of a query, which the softmax takes out.
+        self.key = nn.Linear(bank_width, attention_width, bias=False)
         self.value = nn.Linear(bank_width, attention_width)
         self.out = nn.Linear(attention_width, hidden_size)
         nn.init.zeros_(self.out.weight)
