@@ -143,7 +143,7 @@ def _check_bench(config: Config) -> dict[str, Any]:
         problems.append(f"bench.seeds names a seed twice: {list(bench['seeds'])}")
     if "type" in (config.get("model") or {}):
         problems.append(
-            f"model.type is {config.model.type!r}: in a bench config, `model` holds what all models "
+            f"model.type is {config.model.type!r}: in a bench config, `model` is what all models "
             "share (encoder, feature_dims); put a model of its own into bench.models"
         )
     if problems:
