@@ -3,7 +3,7 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=10),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    # The checkpoint that is tested: best validation MAE, never the test set"s.
+    # The checkpoint that is tested: best validation MAE, never the test set's.
     checkpoint=dict(
         type="CheckpointHook", interval=1, max_keep_ckpts=1, save_best="MAE", rule="less"
     ),

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +94,19 @@ def environment(model: torch.nn.Module) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "python": platform.python_version(),
-        "packages": {package: version(package) for package in _PACKAGES},
+        "packages": {package: _version(package) for package in _PACKAGES},
         "device": device.type,
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _version(package: str) -> str | None:
+    """Installed version; None where another distribution provides the module."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _synchronize() -> None:

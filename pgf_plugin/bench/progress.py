@@ -5,6 +5,7 @@ import math
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
@@ -28,7 +29,7 @@ class Progress:
     def start(self, model: str, seed: int) -> None:
         """A trial begins."""
         self._number += 1
-        self._label = f"\\[{self._number}/{self.num_trials}] {model}, seed {seed}"
+        self._label = escape(f"[{self._number}/{self.num_trials}] {model}, seed {seed}")
         if self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -59,7 +60,7 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
-        self.console.print(f"{self._label}: {summary}")
+        self.console.print(f"{self._label}: {escape(summary)}")
 
 
 class ProgressHook(Hook):
