@@ -4,6 +4,7 @@ Every check of user input in the package goes through these helpers, so that the
 alike and no component writes its own wording.
 """
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
@@ -39,6 +40,18 @@ def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise ValueError(f"{key} must be an integer >= {at_least}, got {value!r}")
     return value
+
+
+def check_positive(key: str, value: Any) -> float:
+    """Return ``value`` if it is a finite number above 0.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and what is allowed.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(f"{key} must be a finite number > 0, got {value!r}")
+    return float(value)
 
 
 def check_fraction(key: str, value: Any) -> float:

@@ -2,7 +2,7 @@
 _base_ = [
     "../_base_/models/misa.py",
     "../_base_/datasets/synthetic.py",
-    "../_base_/schedules/onecycle.py",
+    "../_base_/schedules/warmup_cosine.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(

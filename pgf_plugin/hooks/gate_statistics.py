@@ -1,5 +1,6 @@
 """Gate statistics of every fused layer, in the log and the visualizer."""
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -82,8 +83,7 @@ def gate_statistics(gate: Tensor, mask: Tensor | None = None) -> dict[str, float
     """
     values = (gate if mask is None else gate[mask.bool()]).detach().double()
     saturated = (values < SATURATION_MARGIN) | (values > 1 - SATURATION_MARGIN)
-    return {
-        "mean": float(values.mean()),
-        "std": float(values.std(correction=0)),
-        "saturation": float(saturated.double().mean()),
-    }
+    scalars = torch.stack(
+        (values.mean(), values.std(correction=0), saturated.double().mean())
+    ).tolist()  # at once: each transfer waits for the device
+    return dict(zip(("mean", "std", "saturation"), scalars, strict=True))

@@ -1,6 +1,7 @@
 """Models and their parts; importing this package registers them."""
 
-from pgf_plugin.models.base import Fused, MSAModel, build_module
+from pgf_plugin.models.base import Fused, MSAModel
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.data_preprocessor import MSADataPreprocessor
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder

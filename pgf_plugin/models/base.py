@@ -7,13 +7,10 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_one_of, check_positive_int
-from pgf_plugin.registry import MODELS
+from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.structures import MODALITIES, MSADataSample, MSAOutput, stack_labels
 
 MODES = ("tensor", "loss", "predict")
-
-ComponentConfig = dict[str, Any] | nn.Module
-"""A component as a config (``dict(type=…)``) or as a built module."""
 
 
 class Fused(NamedTuple):
@@ -42,7 +39,7 @@ class MSAModel(BaseModel):
         available_outputs: names that ``outputs`` of :meth:`forward` accepts.
     """
 
-    available_outputs: ClassVar[tuple[str, ...]] = ()
+    available_outputs: tuple[str, ...] = ()
     parameter_group: ClassVar[str] = "fusion"
     head: nn.Module
 
@@ -146,19 +143,6 @@ class MSAModel(BaseModel):
                     f"model.feature_dims.{name} is {width}, but the data have {got} features a "
                     f"step: set model.feature_dims.{name}={got}"
                 )
-
-
-def build_module(component: ComponentConfig, **defaults: Any) -> nn.Module:
-    """Build a component from its config, or return it if it is built already.
-
-    Args:
-        component: a config with ``type``, or a module.
-        defaults: arguments for keys that the config leaves out, such as widths that follow from
-            the encoder.
-    """
-    if isinstance(component, nn.Module):
-        return component
-    return MODELS.build(component, default_args=defaults or None)
 
 
 def _check_count(mode: str, data_samples: list[MSADataSample], prediction: Tensor) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
-from pgf_plugin.models.base import ComponentConfig, Fused, MSAModel, build_module
+from pgf_plugin.models.base import Fused, MSAModel
+from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.encoders.sequence import TemporalConv, last_step
 from pgf_plugin.models.fusions.crossmodal import CrossmodalTransformer
 from pgf_plugin.registry import MODELS

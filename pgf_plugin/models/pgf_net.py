@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_one_of, check_positive_int
-from pgf_plugin.models.base import ComponentConfig, Fused, MSAModel, build_module
+from pgf_plugin.models.base import Fused, MSAModel
+from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.fusions.bank import split_bank
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import POOLINGS, MaskedSequence
@@ -62,6 +63,8 @@ class PGFNet(MSAModel):
                 f"start_fusion_layer must be below the encoder's {num_layers} layers, got "
                 f"{start_fusion_layer}"
             )
+        if not self.feature_dims:
+            self.available_outputs = ("modality_features",)
         width = self.encoder.hidden_size
         self.bank = (
             build_module(bank or {"type": "PGFBank"}, feature_dims=self.feature_dims)

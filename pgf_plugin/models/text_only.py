@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 from pgf_plugin.errors import check_one_of
-from pgf_plugin.models.base import ComponentConfig, Fused, MSAModel, build_module
+from pgf_plugin.models.base import Fused, MSAModel, check_feature_dims
+from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import POOLINGS, MaskedSequence
 
@@ -34,6 +35,7 @@ class TextOnlyNet(MSAModel):
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
     ) -> None:
+        check_feature_dims(feature_dims or {})
         super().__init__(None, loss, data_preprocessor)
         self.pooling = check_one_of("pooling", pooling, POOLINGS)
         self.encoder = build_module(encoder)

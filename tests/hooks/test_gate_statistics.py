@@ -100,6 +100,12 @@ def test_model_without_gates_is_named_before_the_first_step(make_runner, third_p
     assert runner.iter == 0
 
 
+def test_a_gated_model_without_modalities_has_no_gates_to_report(make_runner, pgf_net):
+    runner = make_runner({"type": "GateStatisticsHook"}, model=pgf_net | {"feature_dims": {}})
+    with pytest.raises(ConfigError, match=r"'gates'.*PGFNet has \['modality_features'\]"):
+        runner.train()
+
+
 @pytest.mark.parametrize("interval", [0, -1, 2.5, True])
 def test_interval_must_be_positive(make_runner, interval):
     with pytest.raises(ValueError, match=r"GateStatisticsHook\.interval must be .* got"):

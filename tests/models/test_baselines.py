@@ -4,7 +4,7 @@ import pytest
 import torch
 from random_batch import DIMS, architecture, random_inputs
 
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 
 MODELS = {
     "MulT": {"type": "MulT", "width": 8, "num_heads": 2, "num_layers": 2},
@@ -57,6 +57,7 @@ def test_a_bad_setting_is_named_before_the_encoder_loads(name, settings, message
     ("settings", "message"),
     [
         ({"pooling": "max"}, r"pooling must be one of 'cls', 'mean', got 'max'"),
+        ({"feature_dims": {"audio": 0}}, r"model.feature_dims.audio must be .* got 0"),
         ({"head": {"type": "MSARegressionHead", "dropout": 1}}, r"dropout must be .* got 1"),
         ({"loss": {"type": "MSARegressionLoss", "kind": "mae"}}, r"kind must be one of 'l1'"),
     ],

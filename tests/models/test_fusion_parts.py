@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from random_batch import DIMS, LENGTHS, NO_STEPS, perturbed, random_inputs
 from torch import nn
 
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.fusions.attention import attention_weights, masked_attention
 from pgf_plugin.models.fusions.bank import PGFBank, split_bank
 from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
@@ -152,6 +152,12 @@ def test_the_floor_squeezes_the_gate_from_below(floor):
 def test_an_untrained_adapter_is_the_identity():
     fused = states()
     assert torch.equal(PGFAdapter(WIDTH)(fused), fused)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("inf"), float("nan"), "1", True])
+def test_the_scale_of_an_adapter_must_be_positive(scale):
+    with pytest.raises(ValueError, match="init_scale must be a finite number > 0, got"):
+        PGFAdapter(WIDTH, init_scale=scale)
 
 
 def test_the_adapter_is_its_equation():

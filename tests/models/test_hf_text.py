@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel
 
 from pgf_plugin.errors import MissingExtraError
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder, without_pretrained_weights
 from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder

@@ -4,7 +4,7 @@ import pytest
 import torch
 from random_batch import DIMS, TEXT_DIM, labelled, random_inputs
 
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.sequence import BiLSTMEncoder
 from pgf_plugin.models.losses.misa import difference_loss, reconstruction_loss, similarity_loss
 from pgf_plugin.structures import MaskedSequence

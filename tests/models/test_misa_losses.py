@@ -117,3 +117,12 @@ def test_half_precision_is_raised_to_float32():
     shared = {name: value.bfloat16() for name, value in samples(0).items()}
     assert similarity_loss(shared).dtype == torch.float32
     assert difference_loss(shared, shared).dtype == torch.float32
+
+
+@pytest.mark.parametrize("loss", [similarity_loss, lambda shared: difference_loss(shared, shared)])
+def test_mixed_precision_does_not_reach_the_losses(loss):
+    shared = {name: value.float() for name, value in samples(0).items()}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = loss(shared)
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, loss(shared))

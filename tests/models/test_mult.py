@@ -6,7 +6,7 @@ import torch
 from random_batch import DIMS, TEXT_DIM, random_inputs
 from torch import nn
 
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.sequence import TemporalConv, last_step
 from pgf_plugin.models.fusions.crossmodal import (
     CrossmodalLayer,

@@ -13,7 +13,7 @@ from random_batch import (
 )
 
 from pgf_plugin.config import load_config
-from pgf_plugin.models.base import build_module
+from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.layer_stack import FAMILIES
 from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.peft.ledger import ledger
@@ -292,7 +292,11 @@ def test_any_subset_of_modalities(feature_dims):
     given = {key: inputs[key] for name in feature_dims for key in (name, f"{name}_mask")}
     output = model({**text, **given}, outputs=model.available_outputs)
     assert list(output.modality_features) == ["text", *sorted(feature_dims)]
-    assert len(output.gates) == len(output.attention) == (LAYERS if feature_dims else 0)
+    if feature_dims:
+        assert len(output.gates) == len(output.attention) == LAYERS
+    else:
+        with pytest.raises(ValueError, match="gates"):
+            model(inputs, outputs=["gates"])
     hold = {name.split(".")[2] for name, _ in model.blocks.named_parameters("blocks")}
     fusion = {"cross_attention", "gate"} if feature_dims else set()
     assert hold == {"adapter", *fusion}

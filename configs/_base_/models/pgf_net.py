@@ -7,7 +7,7 @@ model = dict(
         type="PGFBlock",
         cross_attention=dict(type="PGFCrossAttention", attention_width=16),
         gate=dict(type="PGFGate", rank=8, init_bias=3.0),
-        adapter=dict(type="PGFAdapter", bottleneck=64),
+        adapter=dict(type="PGFAdapter", bottleneck=64, init_scale=0.1),
     ),
     start_fusion_layer=0,
     pooling="cls",

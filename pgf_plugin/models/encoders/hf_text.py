@@ -13,6 +13,7 @@ from pgf_plugin.errors import (
     MissingExtraError,
     check_fraction,
     check_one_of,
+    check_positive,
     check_positive_int,
 )
 from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
@@ -147,8 +148,8 @@ def _check_lora(
 ) -> None:
     if rank is not None:
         check_positive_int("lora_rank", rank)
-    if alpha is not None and not (isinstance(alpha, int | float) and alpha > 0):
-        raise ValueError(f"lora_alpha must be a number > 0, got {alpha!r}")
+    if alpha is not None:
+        check_positive("lora_alpha", alpha)
     check_fraction("lora_dropout", dropout)
     if isinstance(targets, str) or not targets:
         raise ValueError(

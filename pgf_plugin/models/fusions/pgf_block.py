@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.models.base import ComponentConfig, build_module
+from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 

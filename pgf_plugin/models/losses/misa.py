@@ -109,7 +109,8 @@ def _centred_unit_rows(values: Tensor) -> Tensor:
 
 
 def _overlap(x: Tensor, y: Tensor) -> Tensor:
-    return (x.mT @ y).square().mean()
+    with torch.autocast(x.device.type, enabled=False):  # its products would be in half precision
+        return (x.mT @ y).square().mean()
 
 
 def _at_least_float32(values: Tensor) -> Tensor:
