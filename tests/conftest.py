@@ -22,6 +22,12 @@ def pytest_configure(config):
     torch.set_num_threads(1)
 
 
+def pytest_report_header():
+    import mmengine
+
+    return f"mmengine {mmengine.__version__} from {os.path.dirname(mmengine.__file__)}"
+
+
 def pytest_collection_modifyitems(config, items):
     import torch
 

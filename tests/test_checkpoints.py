@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader
 from pgf_plugin.compat import allow_checkpoints
 from pgf_plugin.datasets.collate import msa_collate
 
+pytestmark = pytest.mark.engine
+
 
 class NumpyMAE(BaseMetric):
     """A metric that returns a numpy scalar, as metrics of other packages do."""

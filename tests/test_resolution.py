@@ -20,6 +20,8 @@ from mmengine.config import Config
 
 from pgf_plugin.plugin import GROUPS
 
+pytestmark = pytest.mark.engine
+
 OWN: dict[str, EntryPoint] = {
     entry.name: entry
     for group in GROUPS
