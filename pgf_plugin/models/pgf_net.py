@@ -38,7 +38,7 @@ class PGFNet(MSAModel):
             no layer stack.
     """
 
-    available_outputs = ("gates", "attention", "modality_features")
+    available_outputs: tuple[str, ...] = ("gates", "attention", "modality_features")
 
     def __init__(
         self,

@@ -210,12 +210,11 @@ def test_the_scale_follows_the_rank_where_no_alpha_is_given():
 @pytest.mark.parametrize(
     ("settings", "trains"),
     [
-        ({}, {"base"}),
-        ({"freeze": True}, set()),
-        ({"lora_rank": 2}, {"base", "lora"}),
-        ({"lora_rank": 2, "freeze": True}, {"lora"}),
+        pytest.param({}, {"base"}, id="default"),
+        pytest.param({"freeze": True}, set(), id="frozen"),
+        pytest.param({"lora_rank": 2}, {"base", "lora"}, id="lora"),
+        pytest.param({"lora_rank": 2, "freeze": True}, {"lora"}, id="frozen-lora"),
     ],
-    ids=str,
 )
 def test_random_weights_train_unless_frozen(settings, trains):
     encoder = random_encoder(**settings)
