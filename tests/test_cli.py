@@ -17,7 +17,7 @@ from pgf_plugin.pretrained import resolve_pretrained
 CONFIG = "pgf_net/pgf_net_minilm_synthetic"
 SMALL = (
     *("train_dataloader.dataset.num_samples=32", "val_dataloader.dataset.num_samples=16"),
-    *("test_dataloader.dataset.num_samples=16", "train_cfg.max_epochs=1", "max_epochs=1"),
+    *("test_dataloader.dataset.num_samples=16", "train_cfg.max_epochs=1"),
     *(
         "model.encoder.lora_rank=2",
         "train_dataloader.batch_size=8",
@@ -90,10 +90,42 @@ def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
     argv = ["train", *common(encoder), "--work-dir", str(tmp_path)]
     assert main(argv) == 0
     (best,) = tmp_path.glob("best_MAE_epoch_1.pth")
-    assert f"pgf test {CONFIG} {best}" in capsys.readouterr().out
-    assert main([*argv, "--resume", "--cfg-options", *SMALL, "train_cfg.max_epochs=2"]) == 0
+    (told,) = re.findall(r"^Test it: pgf (.*)", capsys.readouterr().out, re.MULTILINE)
+    assert Path(told.split()[-1]).samefile(best)
+    assert main(told.split()) == 0  # the written config keeps what the command line changed
+    capsys.readouterr()
+    # mmengine names a run after the second in which it starts; here it is the test's too.
+    more = ("train_cfg.max_epochs=2", "experiment_name=resumed")
+    assert main([*argv, "--resume", "--cfg-options", *SMALL, *more]) == 0
     assert "resumed epoch: 1" in capsys.readouterr().out
     assert (tmp_path / "epoch_2.pth").is_file()
+
+
+def test_resume_without_a_checkpoint(encoder, tmp_path, capsys):
+    argv = ["train", *common(encoder), "--work-dir", str(tmp_path), "--resume"]
+    assert "holds no checkpoint of an earlier run" in error_of(argv, capsys)
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_9.pth"))
+    assert "epoch_9.pth, which does not exist" in error_of(argv, capsys)
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("train", "optim_wrapper"), ("train", "train_cfg"), ("test", "test_dataloader")],
+)
+def test_a_part_that_a_command_needs(command, key, encoder, trained, tmp_path, capsys):
+    lines = [f"_base_ = '{trained[0] / 'pgf_net_minilm_synthetic.py'}'", f"{key} = None"]
+    config = tmp_path / "partial.py"
+    config.write_text("\n".join(lines))
+    files = [str(config), *([str(trained[1])] if command == "test" else [])]
+    printed = error_of([command, *files, "--work-dir", str(tmp_path / "w")], capsys)
+    assert f"{key}: `pgf {command}` needs it: add {key} = dict(" in printed
+    assert printed.count(f"{key}:") == 1
+
+
+def test_an_override_without_a_value(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", CONFIG, "--cfg-options", "lr"])
+    assert "'lr' is not KEY=VALUE" in capsys.readouterr().err
 
 
 def test_test_prints_the_metrics(trained, encoder, tmp_path, capsys):
@@ -134,7 +166,7 @@ def test_predict_reads_every_modality(trained, encoder, tmp_path, capsys):
     [
         (np.zeros((4, 6)), r"audio must be \(steps, 5\), got \(4, 6\)"),
         (np.full((4, 5), np.nan), "audio holds 20 values of NaN or inf"),
-        (np.zeros((2, 4, 5)), r"must hold numbers of shape \(steps, features\), got \(2, 4, 5\)"),
+        (np.zeros((2, 4, 5)), r"must be of shape \(steps, features\).*got \(2, 4, 5\)"),
         (np.array(["a"]), "must hold numbers"),
         (np.array([{}], dtype=object), r"is no \.npy file of numbers"),
         (b"junk", r"is no \.npy file of numbers"),
@@ -187,8 +219,9 @@ def test_params_prints_the_ledger_offline(capsys, monkeypatch):
     assert rows["encoder"][0] == "0"
 
 
-def test_params_of_a_bench_config_says_that_there_is_no_model(capsys):
-    assert "model: a config needs a model" in error_of(["params", "bench/quickstart"], capsys)
+def test_a_bench_config_is_sent_to_the_bench(capsys):
+    for command in ("params", "train"):
+        assert "pgf bench bench/quickstart" in error_of([command, "bench/quickstart"], capsys)
 
 
 def test_list_shows_every_kind_of_component(capsys):
@@ -236,6 +269,8 @@ def test_an_unknown_config_is_answered_by_the_nearest(capsys):
 
 def test_the_traceback_is_shown_on_demand(capsys, monkeypatch):
     assert main(["--traceback", "params", "nowhere"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+    assert main(["params", "nowhere", "--traceback"]) == 1
     assert "Traceback" in capsys.readouterr().err
     monkeypatch.setenv("PGF_TRACEBACK", "1")
     assert main(["params", "nowhere"]) == 1

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
-from pgf_plugin.errors import MissingExtraError
+from pgf_plugin.errors import ConfigError, MissingExtraError
 from pgf_plugin.pretrained import is_local, resolve_pretrained
 
 
@@ -43,9 +44,19 @@ def test_an_absolute_folder_is_found(folder):
 
 
 @pytest.mark.parametrize("name", ["google-bert/bert-base-uncased", "gpt2", "models/not_mine"])
-def test_any_other_name_is_left_to_the_hub(folder, name):
+def test_any_other_name_is_left_to_the_hub(folder, name, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert resolve_pretrained(name) == name
     assert not is_local(name)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match=rf"'{name}'.*not among the downloaded ones"):
+        resolve_pretrained(name)
+
+
+@pytest.mark.parametrize("name", ["models/not/mine", "C:\\models", "an encoder"])
+def test_a_name_that_the_hub_cannot_have(folder, name):
+    with pytest.raises(ConfigError, match="no id of a model on the Hugging Face hub"):
+        resolve_pretrained(name)
 
 
 def test_a_folder_comes_before_the_hub(folder, monkeypatch):

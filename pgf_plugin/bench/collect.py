@@ -12,7 +12,7 @@ class Spread(NamedTuple):
     """Mean and sample standard deviation over seeds.
 
     Attributes:
-        mean: mean.
+        mean: mean; NaN where one of the values is no finite number.
         std: standard deviation with n - 1 in the denominator; NaN for one seed.
     """
 
@@ -22,6 +22,8 @@ class Spread(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
         """Summarise ``values``, one a seed."""
+        if not all(map(math.isfinite, values)):
+            return cls(math.nan, math.nan)
         std = statistics.stdev(values) if len(values) > 1 else math.nan
         return cls(statistics.fmean(values), std)
 

@@ -6,23 +6,31 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
+import mmengine
+import numpy
+import peft
 import torch
+import transformers
 from mmengine.config import Config
 from mmengine.dist import get_rank
+from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+import pgf_plugin
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress, ProgressHook
-from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.bench.result import RESULT_FILE, TrialResult
+from pgf_plugin.config.load import type_name
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.models import ledger
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
-_PACKAGES = ("pgf-plugin", "torch", "transformers", "peft", "mmengine", "numpy")
+_PACKAGES = (pgf_plugin, torch, transformers, peft, mmengine, numpy)
 
 
 def run_trial(trial: Trial, progress: Progress) -> TrialResult:
@@ -32,6 +40,8 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     recorded as failed, with its traceback in ``traceback.txt``, and does not stop the bench.
     """
     trial.folder.mkdir(parents=True, exist_ok=True)
+    for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+        (trial.folder / name).unlink(missing_ok=True)
     result = TrialResult(trial.model, trial.seed, trial.fingerprint)
     try:
         with _output_to(trial.folder / CONSOLE_FILE):
@@ -48,8 +58,12 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
 def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> None:
     hook = ProgressHook(progress)
     runner = Runner.from_cfg(trial.config)
-    runner.register_hook(hook, priority="LOWEST")
+    runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
+    _check_selection(runner)
     trial.config.dump(trial.folder / "config.py")
+    # What cannot be said must stop the trial before hours of training, not after.
+    result.environment = environment(runner.model)
+    result.encoder = _encoder_name(trial.config)
     start = time.perf_counter()
     runner.train()
     result.train_seconds = time.perf_counter() - start
@@ -66,14 +80,25 @@ def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> No
     result.ms_per_utterance = milliseconds_per_utterance(runner)
     dataset = runner.test_dataloader.dataset
     result.data = dataset.describe() if hasattr(dataset, "describe") else {}
-    result.encoder = _encoder_name(trial.config)
-    result.environment = environment(runner.model)
+
+
+def _check_selection(runner: Runner) -> None:
+    """The report says how checkpoints were chosen; a trial that chooses otherwise is refused."""
+    savers = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best]
+    if not any((hook.key_indicators, hook.rules) == (["MAE"], ["less"]) for hook in savers):
+        raise ConfigError(
+            "default_hooks.checkpoint: a bench compares checkpoints chosen by validation MAE: set "
+            "default_hooks.checkpoint=dict(type='CheckpointHook', save_best='MAE', rule='less')"
+        )
 
 
 @torch.inference_mode()
 def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
-    """Median over ``passes`` of the time in the model, from a batch on the host to predictions."""
-    model = runner.model
+    """Median over ``passes`` of the time in the model, from a batch on the host to predictions.
+
+    The model runs in the precision in which it was trained (``AmpOptimWrapper``).
+    """
+    model, wrapper = runner.model, runner.optim_wrapper
     model.eval()
     batches = list(runner.test_dataloader)
     times = []
@@ -82,31 +107,37 @@ def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
         start = time.perf_counter()
         for batch in batches:
             data = model.data_preprocessor(batch, False)
-            model(data["inputs"], mode="tensor")
+            with wrapper.optim_context(model):
+                model(data["inputs"], mode="tensor")
         _synchronize()
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times) / len(runner.test_dataloader.dataset)
 
 
 def environment(model: torch.nn.Module) -> dict[str, Any]:
-    """Versions, device and threads, as they stand beside every number."""
+    """Versions, engine, device and threads, as they stand beside every number."""
     device = next(model.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "python": platform.python_version(),
-        "packages": {package: _version(package) for package in _PACKAGES},
+        "packages": {package.__name__: package.__version__ for package in _PACKAGES},
+        "engine": _engine(),
         "device": device.type,
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),
     }
 
 
-def _version(package: str) -> str | None:
-    """Installed version; None where another distribution provides the module."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def _engine() -> str | None:
+    """Distribution whose module ``mmengine`` runs, which forks provide too; None where unknown."""
+    module = Path(mmengine.__file__)
+    installed = set(packages_distributions().get("mmengine", []))
+    found = [
+        name
+        for name in installed
+        if Path(str(distribution(name).locate_file("mmengine/__init__.py"))) == module
+    ]
+    return ", ".join(sorted(found)) or None
 
 
 def _synchronize() -> None:
@@ -115,11 +146,13 @@ def _synchronize() -> None:
 
 
 def _encoder_name(config: Config) -> str | None:
-    encoder = config.model.get("encoder") or {}
-    return encoder.get("pretrained") or encoder.get("type")
+    encoder = config.model.get("encoder")
+    if not isinstance(encoder, dict):
+        return None
+    return encoder.get("pretrained") or type_name(encoder)
 
 
 @contextmanager
 def _output_to(path: Path) -> Iterator[None]:
-    with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+    with path.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         yield

@@ -1,6 +1,5 @@
 """From one bench config to the trials that it asks for."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -9,7 +8,9 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
+from pgf_plugin.config.load import dataset_nodes, type_name
 from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean
 
 
@@ -21,7 +22,8 @@ class Trial(NamedTuple):
         seed: seed of the run.
         config: complete config of the run, as ``pgf train`` takes it.
         folder: where the run writes.
-        fingerprint: hash of ``config``; a finished trial of the same fingerprint is not repeated.
+        fingerprint: of config, data files and version; a finished trial that has it is not
+            repeated.
     """
 
     model: str
@@ -58,7 +60,8 @@ def plan_trials(
         data_root: likewise.
 
     Raises:
-        ConfigError: if ``bench`` is missing or malformed, or ``models`` names what it lacks.
+        ConfigError: if ``bench`` is missing or malformed, ``models`` names what it lacks, or
+            ``encoder`` or ``data_root`` fits none of the models.
     """
     bench = _check_bench(config)
     entries = bench["models"]
@@ -69,13 +72,12 @@ def plan_trials(
             )
     chosen = [name for name in entries if not models or name in models]
     configs = {name: compose(config, entries[name]) for name in chosen}
+    _apply_places(config, configs, encoder, data_root)
     for trial in configs.values():
-        apply_encoder(trial, encoder)
-        if data_root is not None:
-            apply_data_root(trial, data_root)
         apply_options(trial, cfg_options or {})
     numbers = [
-        check_positive_int("bench.seeds", seed, at_least=0) for seed in seeds or bench["seeds"]
+        check_positive_int("bench.seeds", seed, at_least=0)
+        for seed in dict.fromkeys(seeds or bench["seeds"])
     ]
     return [_trial(name, seed, configs[name], work_dir) for seed in numbers for name in configs]
 
@@ -104,14 +106,38 @@ def compose(config: Config, entry: str | dict[str, Any]) -> Config:
     return trial
 
 
+def _apply_places(
+    config: Config,
+    trials: Mapping[str, Config],
+    encoder: str | None,
+    data_root: str | Path | None,
+) -> None:
+    """Apply ``--encoder`` and ``--data-root`` where they fit; one that fits nowhere is refused."""
+    where = f"{config.filename or 'the bench'} ({', '.join(trials)})"
+    encoders = [apply_encoder(trial, encoder) for trial in trials.values()]
+    if encoder and not any(encoders):
+        raise ConfigError(
+            f"--encoder {encoder}: no model of {where} has an HFTextEncoder that could load it"
+        )
+    if data_root is None:
+        return
+    datasets = [apply_data_root(trial, data_root) for trial in trials.values()]
+    if not any(datasets):
+        kinds = {type_name(node) for trial in trials.values() for node in dataset_nodes(trial)}
+        raise ConfigError(
+            f"--data-root {data_root}: no dataset of {where} takes a data_root; they are "
+            f"{', '.join(sorted(kinds)) or 'none'}, and MSADataset would take one"
+        )
+
+
 def _trial(model: str, seed: int, config: Config, work_dir: Path) -> Trial:
     config = deepcopy(config)
     config.randomness = {**config.get("randomness", {}), "seed": seed}
-    fingerprint = hashlib.sha256(config.pretty_text.encode()).hexdigest()[:16]
+    mark = fingerprint(config)
     folder = trial_folder(work_dir, model, seed)
     config.work_dir = str(folder)
-    config.experiment_name = f"{slug(model)}_{seed}_{fingerprint[:6]}"
-    return Trial(model, seed, config, folder, fingerprint)
+    config.experiment_name = f"{slug(model)}_{seed}_{mark[:6]}"
+    return Trial(model, seed, config, folder, mark)
 
 
 def trial_folder(work_dir: Path, model: str, seed: int) -> Path:
@@ -121,7 +147,7 @@ def trial_folder(work_dir: Path, model: str, seed: int) -> Path:
 
 def slug(name: str) -> str:
     """Return ``name`` as a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
 
 
 def _check_bench(config: Config) -> dict[str, Any]:
@@ -137,6 +163,10 @@ def _check_bench(config: Config) -> dict[str, Any]:
     ]
     if not isinstance(bench.get("models"), dict) or not bench["models"]:
         problems.append(f"bench.models must be a dict with at least one entry: {example}")
+    elif len({slug(name) for name in bench["models"]}) < len(bench["models"]):
+        problems.append(
+            f"bench.models: two of {list(bench['models'])} would share a folder; name them apart"
+        )
     if not isinstance(bench.get("seeds"), list | tuple) or not bench["seeds"]:
         problems.append(f"bench.seeds must be a list with at least one seed: {example}")
     elif len(set(bench["seeds"])) != len(bench["seeds"]):

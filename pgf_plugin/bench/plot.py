@@ -29,19 +29,23 @@ def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, p
         ]
         by_model.barh(place, row.metrics["MAE"].mean, color=color, alpha=0.35, height=0.6)
         by_model.plot(maes, [place] * len(maes), "o", color=color, markersize=6)
-        by_size.plot(
-            (row.trainable or 0) / 1e6, row.metrics["MAE"].mean, "o", color=color, label=row.model
-        )
+        size, label = (row.trainable or 0) / 1e6, _literal(row.model)
+        by_size.plot(size, row.metrics["MAE"].mean, "o", color=color, label=label)
     _draw_floors(by_model, results)
-    by_model.set_yticks(range(len(finished)), [row.model for row in finished])
+    by_model.set_yticks(range(len(finished)), [_literal(row.model) for row in finished])
     by_model.invert_yaxis()
     by_model.set_xlabel("test MAE, lower is better (bar: mean, dots: seeds)")
     by_size.set_xlabel("trainable parameters, millions")
     by_size.set_ylabel("test MAE (mean)")
     by_size.grid(alpha=0.3)
     by_size.legend(fontsize="small")
-    figure.suptitle(title)
+    figure.suptitle(_literal(title))
     figure.savefig(path, dpi=120)
+
+
+def _literal(text: str) -> str:
+    """Return ``text`` so that matplotlib reads no formula between dollar signs."""
+    return text.replace("$", r"\$")
 
 
 def _draw_floors(axes, results: Sequence[TrialResult]) -> None:
@@ -52,4 +56,5 @@ def _draw_floors(axes, results: Sequence[TrialResult]) -> None:
             label = f"best achievable, {'text alone' if name == 'text' else 'all modalities'}"
             axes.axvline(floors[name], color="0.2", linestyle=style, label=label)
     if floors:
-        axes.legend(fontsize="small", loc="lower right")
+        place = dict(loc="lower center", bbox_to_anchor=(0.5, 1.0))  # above, where no bar is
+        axes.legend(fontsize="small", ncols=2, frameon=False, **place)

@@ -5,9 +5,11 @@ import math
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
+
+from pgf_plugin.errors import ConfigError
 
 
 class Progress:
@@ -29,10 +31,10 @@ class Progress:
     def start(self, model: str, seed: int) -> None:
         """A trial begins."""
         self._number += 1
-        self._label = escape(f"[{self._number}/{self.num_trials}] {model}, seed {seed}")
+        self._label = f"[{self._number}/{self.num_trials}] {model}, seed {seed}"
         if self.console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 TextColumn("{task.fields[news]}"),
                 TimeElapsedColumn(),
@@ -41,7 +43,7 @@ class Progress:
             self._bars.start()
             self._bars.add_task(self._label, total=None, news="loading")
         else:
-            self.console.print(f"{self._label}: loading")
+            self._print("loading")
 
     def step(self, done: int, total: int, news: str) -> None:
         """``done`` of ``total`` iterations are trained."""
@@ -51,16 +53,26 @@ class Progress:
     def epoch(self, number: int, total: int, mae: float, best: float) -> None:
         """An epoch was validated."""
         if self._bars is None:
-            self.console.print(
-                f"{self._label}: epoch {number}/{total}, validation MAE {mae:.3f} (best {best:.3f})"
-            )
+            self._print(f"epoch {number}/{total}, validation MAE {mae:.3f} (best {best:.3f})")
 
     def finish(self, summary: str) -> None:
         """The trial ended; ``summary`` stays on the screen."""
+        self.stop()
+        self._print(summary)
+
+    def stop(self) -> None:
+        """Take the live line away, also where a trial was interrupted."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
-        self.console.print(f"{self._label}: {escape(summary)}")
+
+    def _print(self, news: str) -> None:
+        print_plain(self.console, f"{self._label}: {news}")
+
+
+def print_plain(console: Console, text: str) -> None:
+    """Print a line as it is: names and paths may hold what is markup to rich."""
+    console.print(Text(text), soft_wrap=True)
 
 
 class ProgressHook(Hook):
@@ -86,7 +98,12 @@ class ProgressHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
         """Note the validation MAE."""
-        mae = float((metrics or {})["MAE"])
+        if "MAE" not in (metrics or {}):
+            raise ConfigError(
+                f"val_evaluator gives {sorted(metrics or {})}, and a bench chooses checkpoints by "
+                "MAE: set val_evaluator=dict(type='MSAMetric'), without a prefix"
+            )
+        mae = float(metrics["MAE"])
         self.curve.append(mae)
         if mae < self.best:
             self.best, self.best_epoch = mae, runner.epoch

@@ -1,7 +1,9 @@
 """What one trial leaves behind, written as one JSON file."""
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ class TrialResult:
     Attributes:
         model: the model's name in the table.
         seed: seed of the run.
-        fingerprint: hash of the trial's config.
+        fingerprint: hash of what the trial depends on, see
+            :func:`~pgf_plugin.bench.fingerprint.fingerprint`.
         status: ``'finished'`` or ``'failed'``.
         metrics: test metrics by the names of
-            :func:`~pgf_plugin.evaluation.functional.msa_metrics`, fractions.
+            :func:`~pgf_plugin.evaluation.functional.msa_metrics`, fractions; NaN is null in the
+            file.
         val_mae: validation MAE of the chosen checkpoint.
         best_epoch: epoch of the chosen checkpoint, counted from 1.
         checkpoint: file name of the chosen checkpoint, in the trial's folder.
@@ -32,7 +36,7 @@ class TrialResult:
         train_seconds: wall time of training and validation.
         data: what the dataset says of itself.
         encoder: name of the text encoder, None where there is none.
-        environment: versions, device and threads.
+        environment: versions, engine, device and threads.
         error: message of a failed trial; its traceback is in the trial's folder.
     """
 
@@ -66,13 +70,34 @@ class TrialResult:
             content = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
             if content.pop("schema_version") != SCHEMA_VERSION:
                 return None
-            return cls(**content)
-        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+            result = cls(**content)
+            result.metrics = {name: _number(value) for name, value in result.metrics.items()}
+            result.learning_curve = [_number(value) for value in result.learning_curve]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        return result
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` to ``path`` atomically."""
+    """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
+    text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
     draft = path.with_suffix(".json.tmp")
-    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.write_text(f"{text}\n", encoding="utf-8")
     os.replace(draft, path)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as what JSON has; what a foreign dataset says may be anything."""
+    if hasattr(value, "tolist"):  # arrays, tensors and their scalars
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -11,15 +11,16 @@ from rich.console import Console
 
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
-from pgf_plugin.bench.plan import Trial, plan_trials
+from pgf_plugin.bench.plan import Trial, plan_trials, trial_folder
 from pgf_plugin.bench.plot import save_plot
-from pgf_plugin.bench.progress import Progress
+from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
-from pgf_plugin.bench.table import markdown_table, terminal_table
+from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
 from pgf_plugin.config import raise_problems
 
 SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
-TABLE_WIDTH = 120
+TABLE_WIDTH = 160
+"""Columns at least, where the output is a file: it has no width of its own."""
 
 
 class BenchResult(NamedTuple):
@@ -81,9 +82,15 @@ def run_bench(
         raise_problems(trial.config, context=f"bench.models[{trial.model!r}]")
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(console, len(trials))
-    results = [_run_or_reuse(trial, progress) for trial in trials]
+    try:
+        results = [_run_or_reuse(trial, progress) for trial in trials]
+    finally:
+        progress.stop()
     title = config.bench.get("title") or Path(config.filename or "bench").stem
-    return _report(results, folder, title, console)
+    bench = BenchResult(collect(results), results, folder)
+    files = _write_report(bench, title)
+    _print_report(bench, title, files, console)
+    return bench
 
 
 def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
@@ -104,34 +111,49 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     return result
 
 
-def _report(results: list[TrialResult], folder: Path, title: str, console: Console) -> BenchResult:
-    rows = collect(results)
-    finished = [result for result in results if result.status == "finished"]
-    data = finished[0].data if finished else {}
-    paths = [folder / name for name in ("table.md", "results.json", "comparison.png")]
-    write_json(
-        paths[1],
-        {
-            "schema_version": SCHEMA_VERSION,
-            "title": title,
-            "selection": SELECTION,
-            "trials": [asdict(result) for result in results],
-        },
+def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
+    """Write table, JSON and plot; return the files that there are, by what they are."""
+    files = {
+        "Table": bench.work_dir / "table.md",
+        "JSON": bench.work_dir / "results.json",
+        "Plot": bench.work_dir / "comparison.png",
+    }
+    notes = "\n\n".join(map(markdown_text, _notes(bench)))
+    files["Table"].write_text(
+        f"# {markdown_text(title)}\n\n{markdown_table(bench.rows)}\n{notes}\n", encoding="utf-8"
     )
-    notes = [data["note"]] if data.get("note") else []
-    seeds = sorted({result.seed for result in finished})
-    notes.append(f"Mean ± std over seeds {seeds}. Checkpoint: {SELECTION}.")
-    paths[0].write_text(
-        f"# {title}\n\n{markdown_table(rows)}\n" + "\n\n".join(notes) + "\n", encoding="utf-8"
-    )
-    if finished:
-        save_plot(rows, results, title, paths[2])
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "title": title,
+        "selection": SELECTION,
+        "trials": [asdict(result) for result in bench.results],
+    }
+    write_json(files["JSON"], content)
+    if any(row.seeds for row in bench.rows):
+        save_plot(bench.rows, bench.results, title, files["Plot"])
+    else:
+        files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
+    return files
+
+
+def _print_report(bench: BenchResult, title: str, files: dict[str, Path], console: Console) -> None:
     console.print()
-    console.print(terminal_table(rows, title))
-    for note in notes:
-        console.print(note, highlight=False)
+    for table in terminal_tables(bench.rows, title, console.width):
+        console.print(table)
+    for note in _notes(bench):
+        print_plain(console, note)
     console.print()
-    for label, path in zip(("Table:", "JSON: ", "Plot: "), paths, strict=True):
-        if path.exists():
-            console.print(f"{label} {path}", highlight=False, soft_wrap=True)
-    return BenchResult(rows, results, folder)
+    for name, path in files.items():
+        print_plain(console, f"{name + ':':<6} {path}")
+    for result in bench.results:
+        if result.status == "failed":
+            trace = trial_folder(bench.work_dir, result.model, result.seed) / TRACEBACK_FILE
+            print_plain(console, f"Failed: {result.model}, seed {result.seed}, see {trace}")
+
+
+def _notes(bench: BenchResult) -> list[str]:
+    """What must be said beside the table."""
+    finished = [result for result in bench.results if result.status == "finished"]
+    about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
+    chosen = [f"Checkpoint: {SELECTION}."] if finished else []
+    return [*about, *caption(bench.rows), *chosen]

@@ -1,8 +1,8 @@
 """``pgf bench``: trains several models for several seeds and compares them."""
 
 import argparse
-import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,8 +56,20 @@ def _next_command(work_dir: Path, result: "TrialResult") -> str:
 
     folder = trial_folder(work_dir, result.model, result.seed)
     command = [
-        os.path.relpath(sys.argv[0]) if os.path.exists(sys.argv[0]) else "pgf",
+        *_program(),
         *("predict", str(folder / "config.py"), str(folder / (result.checkpoint or ""))),
         *("--text", "the plot was wonderful but the ending felt weak"),
     ]
     return f"\nTry next: {shlex.join(command)}"
+
+
+def _program() -> list[str]:
+    """How this program was started, as short as it can be typed from here."""
+    started = Path(sys.argv[0]).absolute()
+    if started.stem != "pgf":
+        return ["python", "-m", "pgf_plugin"]
+    found = shutil.which("pgf")
+    if found and Path(found).absolute() == started:
+        return ["pgf"]
+    here = Path.cwd()
+    return [str(started.relative_to(here) if started.is_relative_to(here) else started)]

@@ -6,14 +6,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-
-from transformers.utils import logging as transformers_logging
+from importlib import import_module
+from pathlib import Path
 
 from pgf_plugin import __version__
-from pgf_plugin.cli import bench, components, configs, params, predict, test, train
 from pgf_plugin.errors import MissingExtraError
-from pgf_plugin.plugin import BrokenEntryPointWarning, EntryPointConflictWarning
 
+TRACEBACK = "--traceback"
 TRACEBACK_VARIABLE = "PGF_TRACEBACK"
 
 USER_ERRORS = (ValueError, OSError, MissingExtraError)
@@ -22,7 +21,16 @@ USER_ERRORS = (ValueError, OSError, MissingExtraError)
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
-_COMMANDS = (train, test, bench, predict, params, components, configs)
+_COMMANDS = {
+    "train": ("train", "train a config"),
+    "test": ("test", "test a checkpoint on the test split"),
+    "bench": ("bench", "train several models and compare them"),
+    "predict": ("predict", "predict the sentiment of one utterance"),
+    "params": ("params", "count the parameters of a model, offline"),
+    "list": ("components", "list the components that a config can name"),
+    "config": ("configs", "list, show and copy the shipped configs"),
+}
+"""Name of a command to its module in this package and its line in ``pgf --help``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,26 +40,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process where it is None.
 
     Returns:
-        0; 1 for an error in a config, a file or a value, told on stderr; 130 for Ctrl-C. A wrong
-        command line ends the process with 2, as argparse does.
+        0; 1 for an error, told on stderr; 130 for Ctrl-C. A wrong command line ends the process
+        with 2, as argparse does.
     """
-    args = _parser().parse_args(argv)
-    transformers_logging.disable_progress_bar()
+    given = list(sys.argv[1:] if argv is None else argv)
+    # Taken out here, so that it may also stand behind the command.
+    args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
-        _shorten_own_warnings()
+        _silence_libraries()
         try:
-            return args.run(args)
-        except USER_ERRORS as error:
-            if args.traceback or os.environ.get(TRACEBACK_VARIABLE):
-                traceback.print_exc()
-            print(f"pgf {args.command}: error: {error}", file=sys.stderr)
-            return EXIT_ERROR
+            code = args.run(args)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             print(f"pgf {args.command}: interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - a command ends with one line, not a traceback
+            if not _stdout_is_closed():  # as by `pgf list | head`
+                _tell(args.command, error, with_traceback)
+            return EXIT_ERROR
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of ``pgf``; of the commands, only those ``given`` are imported."""
     parser = argparse.ArgumentParser(
         prog="pgf",
         description="Multimodal sentiment analysis for mmengine: train, compare, predict.",
@@ -59,18 +71,56 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pgf-plugin {__version__}")
     parser.add_argument(
-        "--traceback",
+        TRACEBACK,
         action="store_true",
-        help=f"show where an error was raised (also: {TRACEBACK_VARIABLE}=1)",
+        help=f"show where an error was raised; before or after COMMAND (also: "
+        f"{TRACEBACK_VARIABLE}=1)",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for name, (module, line) in _COMMANDS.items():
+        if name in given:
+            import_module(f"pgf_plugin.cli.{module}").add_parser(commands)
+        else:
+            commands.add_parser(name, help=line)
+    for command in commands.choices.values():  # their modules' docstrings are reStructuredText
+        command.description = (command.description or "").replace("``", "`")
     return parser
 
 
-def _shorten_own_warnings() -> None:
-    """Print this package's warnings as one line, without a place in its source."""
+def _tell(command: str, error: Exception, with_traceback: bool) -> None:
+    """Print an error to stderr; what no user input should cause, with a way to find its place."""
+    if with_traceback:
+        traceback.print_exception(error)
+    if isinstance(error, USER_ERRORS):
+        print(f"pgf {command}: error: {error}", file=sys.stderr)
+        return
+    print(f"pgf {command}: error: {type(error).__name__}: {error}", file=sys.stderr)
+    if not with_traceback:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        print(
+            f"This was not expected (in {Path(place.filename).name}, line {place.lineno}): "
+            f"run it again with {TRACEBACK} to see what led there",
+            file=sys.stderr,
+        )
+
+
+def _stdout_is_closed() -> bool:
+    """Whether nobody reads the output any more; then what is left of it is dropped."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _silence_libraries() -> None:
+    """No progress bars of libraries; this package's warnings as one line, without a place."""
+    from transformers.utils import logging as transformers_logging
+
+    from pgf_plugin.plugin import BrokenEntryPointWarning, EntryPointConflictWarning
+
+    transformers_logging.disable_progress_bar()
     show = warnings.showwarning
 
     def shown(message, category, filename, lineno, file=None, line=None) -> None:

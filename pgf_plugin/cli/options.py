@@ -1,13 +1,33 @@
 """Options that several commands share, and the config that they mean."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from pgf_plugin.config import load_config, raise_problems
+from pgf_plugin.cli.needs import missing_parts
+from pgf_plugin.config import Problem, check_config, config_error, load_config
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.plugin import load_entry_points
+
+
+class Overrides(DictAction):
+    """mmengine's ``--cfg-options``, which ends in a clear error where it cannot be read."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for value in values:
+            if "=" not in value:
+                raise argparse.ArgumentError(
+                    self,
+                    f"{value!r} is not KEY=VALUE (what is no override stands before "
+                    f"{option_string})",
+                )
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, ValueError, SyntaxError) as error:
+            raise argparse.ArgumentError(self, f"{' '.join(values)}: {error}") from error
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +43,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=Overrides,
         metavar="KEY=VALUE",
         help="override keys of the config, such as model.start_fusion_layer=2",
     )
@@ -49,14 +69,43 @@ def config_from(args: argparse.Namespace, **overrides: Any) -> Config:
     )
 
 
-def checked_config_from(args: argparse.Namespace, **overrides: Any) -> Config:
+def run_config_from(args: argparse.Namespace, **overrides: Any) -> Config:
+    """Load the config that ``args`` means, of one run.
+
+    Raises:
+        ConfigError: if it is that of a benchmark.
+    """
+    cfg = config_from(args, **overrides)
+    if "bench" in cfg and not cfg.get("model"):
+        raise ConfigError(
+            f"{args.config} compares several models, each with a config of its own, and is no "
+            f"config of a run. Use it so: pgf bench {args.config}"
+        )
+    return cfg
+
+
+def checked_config_from(
+    args: argparse.Namespace, *, needs: Sequence[str], **overrides: Any
+) -> Config:
     """Load the config that ``args`` means and check it before anything else is read.
+
+    Args:
+        args: the command line.
+        needs: keys without which the command cannot run.
+        overrides: as for :func:`pgf_plugin.config.load_config`.
 
     Raises:
         ConfigError: with everything that is wrong.
     """
-    cfg = config_from(args, **overrides)
-    raise_problems(cfg, args.config)
+    cfg = run_config_from(args, **overrides)
+    missing = [
+        Problem(key, f"`pgf {args.command}` needs it: {advice}")
+        for key, advice in missing_parts(cfg, needs)
+    ]
+    told = {problem.key for problem in missing}
+    problems = [*missing, *(p for p in check_config(cfg) if p.key not in told)]
+    if problems:
+        raise config_error(problems, args.config)
     return cfg
 
 

@@ -1,10 +1,12 @@
 """``pgf predict``: the sentiment of one utterance."""
 
 import argparse
+import math
 
 import numpy as np
 import torch
-from mmengine.registry import DATASETS, FUNCTIONS, MODELS, init_default_scope
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
 from numpy.typing import NDArray
 
 from pgf_plugin.cli.checkpoint import load_weights
@@ -21,7 +23,10 @@ READINGS = (
 def add_parser(commands) -> None:
     """Add the command to ``commands``."""
     parser = commands.add_parser(
-        "predict", help="predict the sentiment of one utterance", description=__doc__
+        "predict",
+        help="predict the sentiment of one utterance",
+        description=f"{__doc__} The training data of CONFIG are read as well: features are scaled "
+        "by their statistics.",
     )
     add_config(parser)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that `pgf train` wrote")
@@ -30,8 +35,8 @@ def add_parser(commands) -> None:
         parser.add_argument(
             f"--{name}",
             metavar="F.npy",
-            help=f"{name} features, (steps, features) as in the training data; without it, the "
-            f"model is told that there is no {name}",
+            help=f"{name} features, (steps, features) or one step (features,), raw as in the data "
+            f"file; without it, the model is told that there is no {name}",
         )
     parser.set_defaults(run=run)
 
@@ -44,25 +49,24 @@ def run(args: argparse.Namespace) -> int:
         for name in ("audio", "vision")
         if getattr(args, name)
     }
-    cfg = checked_config_from(args)
+    cfg = checked_config_from(args, needs=("train_dataloader",))
     init_default_scope(cfg.get("default_scope") or "pgf_plugin")
     # The training data, because their statistics scale the features.
-    loader = cfg.train_dataloader
-    dataset = DATASETS.build(loader.dataset)
+    loader = Runner.build_dataloader(cfg.train_dataloader)
+    dataset = loader.dataset
     if not hasattr(dataset, "prepare"):
         raise ConfigError(
             f"train_dataloader.dataset: {type(dataset).__name__} has no method prepare(text, "
             "**sequences), so new input cannot be treated as the training data were"
         )
-    batch = FUNCTIONS.get(loader.collate_fn["type"])([dataset.prepare(args.text, **sequences)])
+    batch = loader.collate_fn([dataset.prepare(args.text, **sequences)])
     model = MODELS.build(cfg.model)
     load_weights(model, checkpoint)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     with torch.inference_mode():
         (sample,) = model.test_step(batch)
-    low, high = dataset.label_range
     for score in sample.prediction.tolist():
-        print(f"{score:+.3f}  {reading(score, high)}  (scale {low:g} to {high:g})")
+        print(told(score, getattr(dataset, "label_range", None)))
     return 0
 
 
@@ -78,10 +82,23 @@ def read_features(name: str) -> NDArray[np.float32]:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{name} is no .npy file of numbers: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != 2:
-        shape = getattr(array, "shape", None)
-        raise DataError(f"{name} must hold numbers of shape (steps, features), got {shape}")
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise DataError(f"{name} must hold numbers, got {getattr(array, 'dtype', 'an archive')}")
+    if array.ndim not in (1, 2):
+        raise DataError(
+            f"{name} must be of shape (steps, features), or (features,) for one step, got "
+            f"{array.shape}"
+        )
     return array.astype(np.float32)
+
+
+def told(score: float, label_range: tuple[float, float] | None) -> str:
+    """One line for a score: the number, its name where the scale has one, and the scale."""
+    if label_range is None:
+        return f"{score:+.3f}"
+    low, high = label_range
+    named = f"  {reading(score, high)}" if low == -high and math.isfinite(score) else ""
+    return f"{score:+.3f}{named}  (scale {low:g} to {high:g})"
 
 
 def reading(score: float, high: float) -> str:

@@ -22,14 +22,17 @@ def add_parser(commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Test the checkpoint and print its metrics as a table."""
     checkpoint = existing_file(args.checkpoint)
-    cfg = checked_config_from(args)
+    cfg = checked_config_from(args, needs=("test_dataloader", "test_cfg", "test_evaluator"))
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
     load_weights(runner.model, checkpoint)
     metrics = runner.test()
-    width = max(map(len, metrics))
-    print(f"{args.config}, {checkpoint}, {len(runner.test_dataloader.dataset)} test utterances")
+    dataset = runner.test_dataloader.dataset
+    print(f"{args.config}, {checkpoint}, {len(dataset)} test utterances")
+    width = max(map(len, metrics), default=0)
     for name, value in metrics.items():
         print(f"  {name:<{width}}  {value:.4f}")
+    if hasattr(dataset, "describe") and (note := dataset.describe().get("note")):
+        print(note)
     return 0

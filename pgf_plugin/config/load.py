@@ -9,9 +9,10 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.config.resolve import find_config
+from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.pretrained import PACKAGE_PREFIX, resolve_pretrained
-from pgf_plugin.registry import DATASETS
+from pgf_plugin.registry import DATASETS, SCOPE
 
 ENCODER_VARIABLE = "PGF_ENCODER"
 """Environment variable that stands in for ``--encoder``."""
@@ -33,7 +34,7 @@ def load_config(
         cfg_options: mmengine's ``--cfg-options``: dotted key to value; applied last.
         encoder: name of the text encoder for every ``HFTextEncoder`` and every dataset that
             tokenizes; the environment variable ``PGF_ENCODER`` stands in where it is None.
-        data_root: folder of the data, for every dataset that has a ``data_root``.
+        data_root: folder of the data, for every dataset that takes a ``data_root``.
         work_dir: where a run writes; ``work_dirs/<name of the config>`` where nobody says.
         seed: ``randomness.seed``.
 
@@ -83,7 +84,7 @@ def apply_encoder(cfg: Config, encoder: str | None) -> int:
         node["pretrained"] = name
         node.pop("architecture", None)  # it described the weights that were replaced
     for node in dataset_nodes(cfg):
-        if _tokenizes(node):
+        if _tokenizes(node, cfg.get("default_scope")):
             node["tokenizer"] = name
     if isinstance(cfg.get("encoder"), str):
         cfg.encoder = name
@@ -91,14 +92,14 @@ def apply_encoder(cfg: Config, encoder: str | None) -> int:
 
 
 def apply_data_root(cfg: Config, data_root: str | Path) -> int:
-    """Point every dataset of a config that has a ``data_root`` at the folder ``data_root``.
+    """Point every dataset of a config that takes a ``data_root`` at the folder ``data_root``.
 
     Args:
         cfg: changed in place.
         data_root: folder of the data.
 
     Returns:
-        how many datasets there are that have a ``data_root``.
+        how many datasets there are that take a ``data_root``.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -106,7 +107,8 @@ def apply_data_root(cfg: Config, data_root: str | Path) -> int:
     folder = Path(data_root).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"--data-root {data_root}: there is no such folder")
-    found = [node for node in dataset_nodes(cfg) if "data_root" in node]
+    scope = cfg.get("default_scope")
+    found = [node for node in dataset_nodes(cfg) if _takes_data_root(node, scope)]
     for node in found:
         node["data_root"] = str(folder)
     if "data_root" in cfg:
@@ -142,11 +144,29 @@ def dataset_nodes(cfg: Config) -> Iterator[dict]:
                 yield node
 
 
-def _tokenizes(node: dict) -> bool:
+def _tokenizes(node: dict, scope: str | None) -> bool:
     if "tokenizer" in node:
         return node["tokenizer"] is not None
-    dataset = DATASETS.module_dict.get(type_name(node))
+    dataset = _dataset_class(node, scope)
     return dataset is not None and _default_of(dataset, "tokenizer") is not None
+
+
+def _takes_data_root(node: dict, scope: str | None) -> bool:
+    dataset = _dataset_class(node, scope)
+    accepted = None if dataset is None else arguments_of(dataset).accepted
+    return "data_root" in (node if accepted is None else accepted)
+
+
+def _dataset_class(node: dict, scope: str | None) -> Any:
+    """The class or function that ``type`` names; None where nothing of that name is registered."""
+    kind = node["type"]
+    if not isinstance(kind, str):
+        return kind
+    try:
+        with DATASETS.switch_scope_and_registry(scope or SCOPE) as active:
+            return active.get(kind)
+    except RuntimeError:  # how mmengine 0.10.7 says that there is none
+        return None
 
 
 def _default_of(component: Any, argument: str) -> Any:

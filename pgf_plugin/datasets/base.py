@@ -1,6 +1,6 @@
 """What every dataset shares: tokenized texts, ragged features, and one sample format."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,31 +107,52 @@ class BaseMSADataset(Dataset):
             sample[name] = table.sequences[name][index]
         return sample
 
-    def prepare(self, text: str, sample_id: str = "input", **sequences: ArrayLike) -> Sample:
+    def prepare(
+        self,
+        text: str,
+        sample_id: str = "input",
+        *,
+        text_features: ArrayLike | None = None,
+        **sequences: ArrayLike,
+    ) -> Sample:
         """Turn new, unlabelled input into a sample, treated as this dataset's own are.
 
         Args:
             text: the transcript.
             sample_id: identifier of the sample.
-            sequences: modality to features (T, D), or (D,) for one step. A modality of this
-                dataset that is not given has no step.
+            text_features: text features (L, D_t), where this dataset has them in place of tokens.
+            sequences: ``audio`` and ``vision`` features (T, D), or (D,) for one step. A modality
+                of this dataset that is not given has no step.
 
         Raises:
-            DataError: for a modality that this dataset does not use, a width that differs from
-                this dataset's, or values that are not finite.
+            DataError: for features that this dataset does not use, text features that it needs,
+                a width that differs from this dataset's, or values that are not finite (but see
+                :meth:`clean`).
         """
-        unknown = sorted(set(sequences) - set(self._feature_modalities))
-        if unknown:
-            raise DataError(
-                f"{unknown[0]!r} is not a modality of this dataset: it uses {self.modalities}"
-            )
+        given = sequences if text_features is None else {**sequences, "text": text_features}
+        self._check_given(given)
         sample: Sample = {"sample_id": sample_id, "raw_text": text}
         if self._tokens is not None:
             sample["input_ids"] = self._tokenize([text]).input_ids[0]
             sample["pad_token_id"] = self._tokens.pad_token_id
         for name in self._feature_modalities:
-            sample[name] = self._prepare_sequence(name, sequences.get(name))
+            sample[name] = self._prepare_sequence(name, given.get(name))
         return sample
+
+    def _check_given(self, given: Collection[str]) -> None:
+        used = self._feature_modalities
+        for name in given:
+            if name not in used:
+                raise DataError(
+                    f"{name!r} features cannot be used: this dataset uses those of {used} alone"
+                )
+        if "text" in used and "text" not in given:
+            raise DataError(
+                "this dataset takes its text as precomputed features (text_features=True), into "
+                "which a transcript cannot be turned: train with a tokenizer and HFTextEncoder to "
+                "predict from transcripts, or call prepare(…, text_features=…) with an array "
+                f"(steps, {self.table.sequences['text'].width}) in Python"
+            )
 
     def _prepare_sequence(self, name: str, values: ArrayLike | None) -> NDArray[np.float32]:
         width = self.table.sequences[name].width
@@ -140,9 +161,14 @@ class BaseMSADataset(Dataset):
         sequence = np.atleast_2d(np.asarray(values, dtype=np.float32))
         if sequence.ndim != 2 or sequence.shape[1] != width:
             raise DataError(f"{name} must be (steps, {width}), got {np.shape(values)}")
+        sequence = self.clean(name, sequence)
         if not np.isfinite(sequence).all():
             raise DataError(f"{name} holds {(~np.isfinite(sequence)).sum()} values of NaN or inf")
         return self.scale(name, sequence)
+
+    def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut and mend raw features (T, D) of modality ``name`` as this dataset does its own."""
+        return sequence
 
     def scale(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring raw features (T, D) of modality ``name`` to the scale of this dataset's samples."""

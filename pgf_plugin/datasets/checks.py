@@ -1,12 +1,14 @@
 """Checks of data against what a config promises, each with the row at fault in its message."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, IndexArray, RaggedArray
-from pgf_plugin.errors import ConfigError, DataError, check_one_of
+from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
 NonFinite = Literal["error", "zero"]
@@ -25,12 +27,10 @@ def check_modalities(
         ConfigError: for none at all, or text features without their source.
         DataError: for a modality that the data lack, listing what they have.
     """
-    if isinstance(modalities, str) or not modalities:
+    if not check_names("modalities", modalities):
         raise ConfigError(
             f"modalities must list at least one of {list(MODALITIES)}, got {modalities!r}"
         )
-    for name in modalities:
-        check_one_of("modalities", name, MODALITIES)
     has_texts = any(table.texts)
     available = [*(["text"] if has_texts else []), *(n for n in MODALITIES if n in table.sequences)]
     for name in modalities:
@@ -48,13 +48,48 @@ def check_modalities(
     return tuple(name for name in MODALITIES if name in modalities)
 
 
-def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> tuple[float, float]:
-    """Return ``label_range`` as floats if every label lies in it.
+def check_names(key: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return ``names``, a list of modalities.
 
     Raises:
+        ValueError: for an unknown modality.
+        ConfigError: for anything but a list.
+    """
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        example = names if names in MODALITIES else "audio"
+        raise ConfigError(
+            f"{key} must be a list of modalities, such as [{example!r}], got {names!r}"
+        )
+    for name in names:
+        check_one_of(key, name, MODALITIES)
+    return tuple(names)
+
+
+def check_max_steps(max_steps: Mapping[str, int] | None) -> dict[str, int]:
+    """Return modality to longest sequence; empty for None.
+
+    Raises:
+        ValueError: for an unknown modality, or a length below 1.
+        ConfigError: for anything but a dict.
+    """
+    if not isinstance(max_steps, Mapping | None):
+        raise ConfigError(
+            f"max_steps must be a dict, such as dict(audio=400), or None, got {max_steps!r}"
+        )
+    for name, steps in (max_steps or {}).items():
+        check_one_of("a key of max_steps", name, MODALITIES)
+        check_positive_int(f"max_steps.{name}", steps)
+    return dict(max_steps or {})
+
+
+def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> tuple[float, float]:
+    """Return ``label_range`` as floats if it is a range and every label lies in it.
+
+    Raises:
+        ConfigError: unless it is two finite numbers, the lower one first.
         DataError: naming the first label outside, NaN included, and its utterance.
     """
-    low, high = map(float, label_range)
+    low, high = _range("label_range", label_range)
     # Written so that NaN counts as outside; the tolerance is float32's rounding of the bounds.
     outside = ~((table.labels >= low - 1e-6) & (table.labels <= high + 1e-6))
     if outside.any():
@@ -91,12 +126,17 @@ def finite_sequences(table: FeatureTable, name: str, nonfinite: NonFinite) -> Ra
     if not count:
         return sequences
     if nonfinite == "zero":
-        return RaggedArray(np.where(bad, np.float32(0), sequences.values), sequences.offsets)
+        return RaggedArray(zero_nonfinite(sequences.values), sequences.offsets)
     first = table.ids[sequences.row_of(int(bad.any(axis=1).argmax()))]
     raise DataError(
         f"{table.source}: {name} holds {count} values of NaN or inf, first in {first!r}: "
         "correct the file, or set nonfinite='zero' to read them as zeros"
     )
+
+
+def zero_nonfinite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Copy ``values`` with zeros in the place of NaN and inf."""
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def split_column(table: FeatureTable, column: str | None) -> str:
@@ -131,3 +171,13 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
             f"{table.source}: split {split!r} is empty ({column}); utterances by split: {sizes}"
         )
     return rows
+
+
+def _range(key: str, value: Sequence[float]) -> tuple[float, float]:
+    numbers = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    real = [n for n in numbers if isinstance(n, int | float) and not isinstance(n, bool)]
+    if len(numbers) != 2 or len(real) != 2 or not -math.inf < real[0] < real[1] < math.inf:
+        raise ConfigError(
+            f"{key} must be two finite numbers (low, high), low < high, got {value!r}"
+        )
+    return float(real[0]), float(real[1])

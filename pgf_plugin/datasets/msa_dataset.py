@@ -1,5 +1,6 @@
 """Utterances from a feature file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.scaling import FeatureScaler
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
 
@@ -36,7 +37,7 @@ class MSADataset(BaseMSADataset):
         max_tokens: longer transcripts are cut.
         max_steps: modality to the longest sequence allowed; the steps after it are cut.
         normalize: modalities standardized by mean and deviation of the steps of the training split.
-        clip_std: bound of the standardized values, in standard deviations.
+        clip_std: bound of the standardized values, in standard deviations; None for no bound.
         nonfinite: ``'error'`` refuses NaN and inf in a used modality, ``'zero'`` reads them as
             zeros (before the statistics are taken).
         label_range: smallest and largest label allowed.
@@ -44,7 +45,7 @@ class MSADataset(BaseMSADataset):
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ConfigError: for arguments that contradict each other.
+        ConfigError, ValueError: for an argument that is not allowed, or contradicts another.
         DataError: for a file that is malformed, hostile, of another layout, or at odds with the
             arguments: an empty split, a modality it lacks, NaN or inf, a label outside the range.
     """
@@ -62,7 +63,7 @@ class MSADataset(BaseMSADataset):
         max_tokens: int = 256,
         max_steps: Mapping[str, int] | None = None,
         normalize: Sequence[str] = ("audio", "vision"),
-        clip_std: float = 5.0,
+        clip_std: float | None = 5.0,
         nonfinite: checks.NonFinite = "error",
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
@@ -73,20 +74,21 @@ class MSADataset(BaseMSADataset):
                 "set tokenizer=None, or text_features=False"
             )
         check_one_of("nonfinite", nonfinite, ("error", "zero"))
-        for name, steps in (max_steps or {}).items():
-            check_one_of("a key of max_steps", name, MODALITIES)
-            check_positive_int(f"max_steps.{name}", steps)
+        normalize = checks.check_names("normalize", normalize)
+        limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
+        self.nonfinite = nonfinite
+        self.max_steps = checks.check_max_steps(max_steps)
         table = _only(load_table(Path(data_root, data_file)), modalities, text_features)
         column = checks.split_column(table, split_column)
         checks.check_feature_dims(table, feature_dims or {})
-        part = table.select(checks.split_rows(table, column, split), max_steps)
+        part = table.select(checks.split_rows(table, column, split), self.max_steps)
         scaled = [name for name in normalize if name in part.sequences]
         self.scalers = {
-            name: _fit(table, column, name, nonfinite, max_steps, clip_std) for name in scaled
+            name: _fit(table, column, name, nonfinite, self.max_steps, limit) for name in scaled
         }
         self.split = split
         super().__init__(
-            replace(part, sequences=self._scaled(part, nonfinite)),
+            replace(part, sequences=self._scaled(part)),
             modalities=modalities,
             tokenizer=tokenizer,
             max_tokens=max_tokens,
@@ -94,12 +96,19 @@ class MSADataset(BaseMSADataset):
             label_range=label_range,
         )
 
+    def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Apply ``max_steps`` and ``nonfinite='zero'`` to raw features (T, D)."""
+        sequence = sequence[: self.max_steps.get(name)]
+        return checks.zero_nonfinite(sequence) if self.nonfinite == "zero" else sequence
+
     def scale(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardize raw features (T, D) by the statistics of the training split."""
         return self.scalers[name](sequence) if name in self.scalers else sequence
 
-    def _scaled(self, part: FeatureTable, nonfinite: checks.NonFinite) -> dict[str, RaggedArray]:
-        finite = {name: checks.finite_sequences(part, name, nonfinite) for name in part.sequences}
+    def _scaled(self, part: FeatureTable) -> dict[str, RaggedArray]:
+        finite = {
+            name: checks.finite_sequences(part, name, self.nonfinite) for name in part.sequences
+        }
         return {
             name: RaggedArray(self.scale(name, sequences.values), sequences.offsets)
             for name, sequences in finite.items()
@@ -119,8 +128,8 @@ def _fit(
     column: str,
     name: str,
     nonfinite: checks.NonFinite,
-    max_steps: Mapping[str, int] | None,
-    clip_std: float,
+    max_steps: Mapping[str, int],
+    limit: float,
 ) -> FeatureScaler:
     """Statistics of modality ``name`` over the steps of the training split."""
     alone = replace(table, sequences={name: table.sequences[name]})
@@ -131,4 +140,4 @@ def _fit(
             f"{error}. Normalization takes its statistics from the training split: set "
             "normalize=() to use the features as they are"
         ) from error
-    return FeatureScaler.fit(checks.finite_sequences(training, name, nonfinite).values, clip_std)
+    return FeatureScaler.fit(checks.finite_sequences(training, name, nonfinite).values, limit)

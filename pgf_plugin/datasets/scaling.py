@@ -19,7 +19,7 @@ class FeatureScaler:
         mean: (D,).
         std: (D,), 1 for features that are constant in the training split.
         limit: bound in standard deviations; features from feature extractors have outliers of
-            hundreds of them.
+            hundreds of them; infinity for no bound.
     """
 
     mean: NDArray[np.float32]

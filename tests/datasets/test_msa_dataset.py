@@ -180,7 +180,7 @@ def test_prepare_treats_new_input_as_the_data(tmp_path, encoder):
     batch = msa_collate([prepared, dataset.prepare("only text")])
     assert batch["inputs"]["audio_mask"].tolist() == [[True], [False]]
     for bad, message in [
-        ({"vision": raw}, "'vision' is not a modality of this dataset"),
+        ({"vision": raw}, "'vision' features cannot be used"),
         ({"audio": raw[:3]}, r"audio must be \(steps, 4\), got \(3,\)"),
         ({"audio": raw * np.nan}, "NaN or inf"),
     ]:
@@ -314,6 +314,66 @@ def test_modality_that_the_file_lacks(tmp_path):
 def test_bad_table_is_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         MSADataset(table(tmp_path, **changes), "train", modalities=("audio",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"normalize": "audio"}, r"normalize must be a list of modalities, such as \['audio'\]"),
+        ({"normalize": ("sound",)}, "normalize .*'sound'"),
+        ({"normalize": None}, "normalize must be a list"),
+        ({"clip_std": 0.0}, "clip_std .*0"),
+        ({"clip_std": -1}, "clip_std .*-1"),
+        ({"clip_std": float("nan")}, "clip_std .*nan"),
+        ({"label_range": (3, -3)}, r"label_range must be two .*\(3, -3\)"),
+        ({"label_range": 3}, "label_range must be two .*got 3"),
+        ({"label_range": (-3, float("inf"))}, "label_range must be two finite"),
+        ({"max_steps": 4}, r"max_steps must be a dict, such as dict\(audio=400\).*got 4"),
+        ({"max_steps": {"audio": 0}}, r"max_steps\.audio .*0"),
+    ],
+)
+def test_bad_setting_of_the_data_is_named(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MSADataset(table(tmp_path), "train", modalities=("audio",), **arguments)
+
+
+def test_no_bound_on_the_standardized_values(tmp_path):
+    audio = np.zeros((8, 4), np.float32)
+    audio[7] = 1e4  # an outlier of the test split: far outside the deviation of the training split
+    audio[:4] += np.arange(4, dtype=np.float32)[:, None]
+    path = table(tmp_path, audio=audio)
+    bounded, free = (
+        MSADataset(path, "test", modalities=("audio",), clip_std=limit)[1]["audio"].max()
+        for limit in (5.0, None)
+    )
+    assert bounded == 5.0
+    assert free > 1000
+
+
+def test_prepare_cuts_and_mends_as_the_data_were(tmp_path, encoder):
+    audio = np.ones((8, 4), np.float32)
+    audio[::2] = 3
+    dataset = MSADataset(
+        table(tmp_path, audio=audio),
+        "train",
+        modalities=("text", "audio"),
+        tokenizer=encoder,
+        max_steps={"audio": 2},
+        nonfinite="zero",
+    )
+    raw = np.array([[3.0] * 4, [np.nan, np.inf, -np.inf, 0.0], [1.0] * 4])
+    mended = np.array([[3.0] * 4, [0.0] * 4])
+    given, expected = (dataset.prepare("text", audio=each)["audio"] for each in (raw, mended))
+    np.testing.assert_array_equal(given, expected)
+
+
+def test_prepare_turns_no_transcript_into_features(write, content):
+    dataset = MSADataset(write(content), "train", text_features=True)
+    with pytest.raises(DataError, match="into which a transcript cannot be turned"):
+        dataset.prepare("text")
+    width = dataset.table.sequences["text"].width
+    sample = dataset.prepare("text", text_features=np.zeros((3, width)))
+    assert sample["text"].shape == (3, width)
 
 
 def test_statistics_need_a_training_split(tmp_path):

@@ -1,0 +1,33 @@
+"""What a trial depends on, as one short hash."""
+
+import hashlib
+from pathlib import Path
+
+from mmengine.config import Config
+
+from pgf_plugin import __version__
+from pgf_plugin.config.load import dataset_nodes
+
+FILE_KEYS = ("data_file", "ann_file")
+"""Arguments of datasets that name a file below ``data_root``: this package's, and mmengine's."""
+
+
+def fingerprint(config: Config) -> str:
+    """Hash a trial's config, the version of this package, and the state of the data files.
+
+    The state of a file is its size and its time of modification: a feature file may have
+    gigabytes, and its content is not read for this.
+    """
+    nodes = dataset_nodes(config)
+    files = sorted({file for node in nodes for file in _data_files(node)})
+    state = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    text = "\n".join([config.pretty_text, __version__, *state])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _data_files(node: dict) -> list[Path]:
+    """The files of a dataset that exist: those it names, or else those in its ``data_root``."""
+    root = node.get("data_root") or ""
+    named = [Path(root, node[key]) for key in FILE_KEYS if node.get(key)]
+    found = named or (list(Path(root).iterdir()) if root and Path(root).is_dir() else [])
+    return [path for path in found if path.is_file()]

