@@ -68,8 +68,8 @@ def _program() -> list[str]:
     started = Path(sys.argv[0]).absolute()
     if started.stem != "pgf":
         return ["python", "-m", "pgf_plugin"]
-    found = shutil.which("pgf")
-    if found and Path(found).absolute() == started:
-        return ["pgf"]
     here = Path.cwd()
-    return [str(started.relative_to(here) if started.is_relative_to(here) else started)]
+    if started.is_relative_to(here):  # under tox `pgf` is found now, but not after it has ended
+        return [str(started.relative_to(here))]
+    found = shutil.which("pgf")
+    return ["pgf" if found and Path(found).absolute() == started else str(started)]
