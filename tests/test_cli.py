@@ -101,13 +101,6 @@ def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
     assert (tmp_path / "epoch_2.pth").is_file()
 
 
-def test_resume_without_a_checkpoint(encoder, tmp_path, capsys):
-    argv = ["train", *common(encoder), "--work-dir", str(tmp_path), "--resume"]
-    assert "holds no checkpoint of an earlier run" in error_of(argv, capsys)
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_9.pth"))
-    assert "epoch_9.pth, which does not exist" in error_of(argv, capsys)
-
-
 @pytest.mark.parametrize(
     ("command", "key"),
     [("train", "optim_wrapper"), ("train", "train_cfg"), ("test", "test_dataloader")],

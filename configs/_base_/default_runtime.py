@@ -3,10 +3,12 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=10),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    # The checkpoint that is tested: best validation MAE, never the test set's.
+    # The checkpoint that is tested: best validation MAE, never the test set's. Two more are kept to
+    # resume from: should the newest be damaged, there is the one before.
     checkpoint=dict(
-        type="CheckpointHook", interval=1, max_keep_ckpts=1, save_best="MAE", rule="less"
+        type="SafeCheckpointHook", interval=1, max_keep_ckpts=2, save_best="MAE", rule="less"
     ),
+    exact_resume=dict(type="ExactResumeHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 env_cfg = dict(cudnn_benchmark=False, dist_cfg=dict(backend="nccl"))

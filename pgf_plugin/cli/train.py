@@ -3,10 +3,13 @@
 import argparse
 import os
 import shlex
+import sys
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
+from pgf_plugin.checkpoint_files import find_resumable
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
 
 
@@ -26,11 +29,10 @@ def run(args: argparse.Namespace) -> int:
     """Check the config, train it, and name the checkpoint to go on with."""
     needs = ("train_dataloader", "train_cfg", "optim_wrapper")
     cfg = checked_config_from(args, needs=needs, seed=args.seed)
-    if args.resume:
-        if cfg.get("load_from") is None:
-            check_resumable(Path(cfg.work_dir))
-        cfg.resume = True
+    warning = _resume(cfg) if args.resume else None
     runner = Runner.from_cfg(cfg)
+    if warning:
+        runner.logger.warning(warning)
     runner.train()
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
@@ -41,20 +43,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_resumable(work_dir: Path) -> None:
-    """Raise unless a run in ``work_dir`` can be resumed.
+def _resume(cfg: Config) -> str | None:
+    """Let the config go on from the newest checkpoint that can be read.
 
-    Raises:
-        FileNotFoundError: if it left no checkpoint, or the newest was removed.
+    Returns:
+        What the user must know about it, already told on stderr.
     """
-    pointer = work_dir / "last_checkpoint"
-    if not pointer.is_file():
-        reason = f"{work_dir} holds no checkpoint of an earlier run"
-    elif not Path(newest := pointer.read_text().strip()).is_file():
-        reason = f"{pointer} names {newest}, which does not exist"
+    found = find_resumable(Path(cfg.work_dir))
+    if found.path is None:
+        warning: str | None = (
+            f"{cfg.work_dir} has no checkpoint yet: the run begins at its first step"
+        )
     else:
-        return
-    raise FileNotFoundError(
-        f"--resume: {reason}. Drop --resume to train from the start, or give the folder of the "
-        "run with --work-dir"
-    )
+        cfg.load_from, cfg.resume = str(found.path), True
+        warning = found.warning()
+    if warning:
+        print(f"pgf train: warning: {warning}", file=sys.stderr)
+    return warning
