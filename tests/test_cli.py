@@ -121,6 +121,13 @@ def test_an_override_without_a_value(capsys):
     assert "'lr' is not KEY=VALUE" in capsys.readouterr().err
 
 
+def test_resume_without_a_checkpoint_begins_and_says_so(encoder, tmp_path, capsys):
+    argv = ["train", *common(encoder), "--work-dir", str(tmp_path), "--resume"]
+    assert main([*argv, "--cfg-options", *SMALL, "experiment_name=begun"]) == 0
+    assert f"{tmp_path} has no checkpoint yet: the run begins" in capsys.readouterr().err
+    assert (tmp_path / "epoch_1.pth").is_file()
+
+
 def test_test_prints_the_metrics(trained, encoder, tmp_path, capsys):
     argv = ["test", CONFIG, str(trained[1]), *common(encoder)[1:], "--work-dir", str(tmp_path)]
     assert main(argv) == 0
