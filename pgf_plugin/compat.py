@@ -8,15 +8,40 @@ plain lists instead, and a function that builds one from lists is allowed.
 A message hub also holds what metrics returned, often numpy scalars. numpy's own constructor of
 scalars trusts a dtype whose flags the file may have set, and then reads memory that is not the
 scalar's. A function that looks at the number type alone takes its place.
+
+mmengine 0.11 and the fork ``onedl-mmengine`` ask torch to execute what a file says; an environment
+variable of torch overrules them. The fork also allows ``getattr`` and ``HistoryBuffer`` in its safe
+loading, which together execute a file (``getattr.__self__`` is the module ``builtins``, and a
+buffer's state may bring its own ``__setstate__``), so its list is emptied.
+
+No loading is safe enough for a resume: every engine then runs ``meta['config']``, a plain string,
+as the Python of a config. None of them writes that key, so a file that has it is refused.
 """
 
 import copyreg
+import os
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging.history_buffer import HistoryBuffer
 
+from pgf_plugin.errors import DataError
+
+FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+"""Environment variable of torch: every ``torch.load`` is safe, whatever its caller says."""
+
+FORCE_UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""Environment variable of torch: ``torch.load`` executes what a file says, unless told not to."""
+
+_FORK_LIST = "get_torch_safe_globals"
+_WANTED = re.compile(r"GLOBAL (\S+)")
 _NUMBERS = "?bhilqBHILQefd"
 """Type codes of numpy's real numbers."""
 
@@ -44,5 +69,85 @@ def allow_checkpoints() -> None:
     copyreg.pickle(HistoryBuffer, _reduce_history)
     # numpy 1 and 2 write the same constructor under different names.
     scalars = [(_rebuild_scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    dtypes = {type(np.dtype(code)) for code in _NUMBERS}
-    torch.serialization.add_safe_globals([_rebuild_history, *scalars, np.dtype, *dtypes])
+    # Under names, because the fork's loading takes back the classes that it allows for a while.
+    kinds: set[type] = {np.dtype, *(type(np.dtype(code)) for code in _NUMBERS)}
+    dtypes = [(kind, f"{kind.__module__}.{kind.__qualname__}") for kind in kinds]
+    torch.serialization.add_safe_globals([_rebuild_history, *scalars, *dtypes])
+
+
+@contextmanager
+def only_weights_loaded() -> Iterator[None]:
+    """Make every ``torch.load`` of this process, and of those it starts, a safe one.
+
+    Also on engines that ask for the unsafe one, and where the environment does.
+    """
+    from mmengine.runner import checkpoint as engine  # takes seconds; the commands need it anyway
+
+    before = {name: os.environ.pop(name, None) for name in (FORCE_SAFE, FORCE_UNSAFE)}
+    os.environ[FORCE_SAFE] = "1"
+    allowed = getattr(engine, _FORK_LIST, None)
+    if allowed is not None:
+        setattr(engine, _FORK_LIST, list)
+    try:
+        yield
+    finally:
+        if allowed is not None:
+            setattr(engine, _FORK_LIST, allowed)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
+def refusals_told(checkpoint: str | Path | None) -> Iterator[None]:
+    """Tell torch's refusal of a checkpoint by the file's name and without advice to execute it.
+
+    Args:
+        checkpoint: its file; None where it is not known.
+
+    Raises:
+        DataError: if torch refuses the file.
+    """
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        wanted = _WANTED.search(str(error))
+        reason = (
+            f"loading it would run {wanted[1]!r}, and a checkpoint holds tensors and plain values"
+            if wanted
+            else "it is no checkpoint, or it holds more than tensors and plain values"
+        )
+        raise DataError(
+            f"{checkpoint or 'a file of the config'} is not loaded: {reason}. Nothing was executed"
+        ) from error
+
+
+class _NoProgramInMeta(Hook):
+    """Refuses a checkpoint after it is loaded and before the engine runs a program in it."""
+
+    def __init__(self, checkpoint: str | Path | None) -> None:
+        self._checkpoint = checkpoint
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: Any) -> None:
+        meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
+        if isinstance(meta, Mapping) and "config" in meta:
+            raise DataError(
+                f"{self._checkpoint or 'a file of the config'} is not loaded: its meta has a "
+                "'config', which a resume would run as Python. Nothing was executed"
+            )
+
+
+def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
+    """Train with a ``Runner``, and refuse a checkpoint that would execute something.
+
+    Args:
+        runner: a ``Runner``, inside :func:`only_weights_loaded`.
+        checkpoint: what it loads or resumes from, for the message; None where it is not known.
+
+    Raises:
+        DataError: if the file is refused.
+    """
+    runner.register_hook(_NoProgramInMeta(checkpoint), priority="HIGHEST")
+    with refusals_told(checkpoint):
+        runner.train()

@@ -1,17 +1,24 @@
 """Every command, called as a user calls it."""
 
+import io
 import itertools
+import os
+import pickle
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner import Runner
 
 from pgf_plugin.cli import main
 from pgf_plugin.cli.predict import reading
+from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.config import list_configs, load_config
 from pgf_plugin.pretrained import resolve_pretrained
 
@@ -132,7 +139,8 @@ def test_resume_without_a_checkpoint_begins_and_says_so(encoder, tmp_path, capsy
 
 
 def test_test_prints_the_metrics(trained, encoder, tmp_path, capsys):
-    argv = ["test", CONFIG, str(trained[1]), *common(encoder)[1:], "--work-dir", str(tmp_path)]
+    options = [*common(encoder)[1:], "experiment_name=tested"]
+    argv = ["test", CONFIG, str(trained[1]), *options, "--work-dir", str(tmp_path)]
     assert main(argv) == 0
     printed = capsys.readouterr().out
     assert f"{CONFIG}, {trained[1]}, 16 test utterances\n" in printed
@@ -209,7 +217,148 @@ def test_a_checkpoint_that_is_none(command, content, told, encoder, tmp_path, ca
     printed = error_of(argv, capsys)
     assert re.search(told, printed)
     assert str(path) in printed
-    assert "executed" not in printed
+    assert "executed" not in printed.replace("Nothing was executed", "")
+
+
+class HostileFile:
+    """Makes the file ``marker`` when it is unpickled without restriction."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """(checkpoint, what exists once it was executed)."""
+    path, marker = tmp_path / "hostile.pth", tmp_path / "executed"
+    torch.save({"state_dict": {}, "meta": {}, "message_hub": HostileFile(marker)}, path)
+    return path, marker
+
+
+@pytest.mark.parametrize("command", ["test", "predict", "train", "resume", "bench"])
+@pytest.mark.parametrize("demanded", [False, True])
+def test_no_command_executes_a_checkpoint(
+    command, demanded, hostile, encoder, tmp_path, capsys, monkeypatch
+):
+    path, marker = hostile
+    if demanded:  # by the environment; no command obeys
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    work_dir = tmp_path / "run"
+    work_dir.mkdir()
+    (work_dir / "last_checkpoint").write_text(str(path))
+    written = ["--work-dir", str(work_dir)]
+    argv = {
+        "test": ["test", CONFIG, str(path), *common(encoder)[1:], *written],
+        "predict": ["predict", CONFIG, str(path), *common(encoder)[1:], "--text", "a film"],
+        "train": ["train", *common(encoder), f"load_from={path}", *written],
+        "resume": ["train", *common(encoder), *written, "--resume"],
+        "bench": [
+            *("bench", "quickstart", "--models", "Text only", "--seeds", "0", *written),
+            *(*common(encoder)[1:], f"load_from={path}"),
+        ],
+    }[command]
+    assert main(argv) == 1
+    printed = "".join(capsys.readouterr())
+    told = f"{path} is not loaded: loading it would run '{os.mkdir.__module__}.mkdir'"
+    assert told in printed
+    (line,) = [line for line in printed.splitlines() if told in line]
+    assert "weights_only" not in line
+    assert "Traceback" not in printed
+    assert not marker.exists()
+    assert ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in os.environ) is demanded
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+
+
+def crafted_checkpoint(path, marker):
+    """Write a checkpoint that is executed where ``getattr`` and ``HistoryBuffer`` are allowed.
+
+    The buffer's state holds ``exec``, reached by ``getattr(getattr, '__self__')``, under the name
+    ``__setstate__``; its next state is the program.
+    """
+
+    def text(value):
+        return pickle.BINUNICODE + len(value).to_bytes(4, "little") + value.encode()
+
+    def name(module, attribute):
+        return pickle.GLOBAL + f"{module}\n{attribute}\n".encode()
+
+    def attribute(owner, key):
+        return name("__builtin__", "getattr") + owner + text(key) + pickle.TUPLE2 + pickle.REDUCE
+
+    buffer = name("mmengine.logging.history_buffer", "HistoryBuffer")
+    run = attribute(attribute(name("__builtin__", "getattr"), "__self__"), "exec")
+    program = text(f"import os; os.mkdir({str(marker)!r})")
+    crafted = (
+        *(pickle.PROTO, b"\x02", buffer, pickle.EMPTY_TUPLE, pickle.REDUCE),
+        *(pickle.EMPTY_DICT, text("__setstate__"), run, pickle.SETITEM, pickle.BUILD),
+        *(program, pickle.BUILD, pickle.STOP),
+    )
+    plain = io.BytesIO()
+    torch.save({}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as target:
+        for item in source.infolist():
+            is_pickle = item.filename.endswith("data.pkl")
+            target.writestr(item, b"".join(crafted) if is_pickle else source.read(item))
+
+
+def test_attributes_of_what_is_allowed_do_not_execute(encoder, tmp_path, capsys):
+    path, marker = tmp_path / "crafted.pth", tmp_path / "executed"
+    crafted_checkpoint(path, marker)
+    argv = ["test", CONFIG, str(path), *common(encoder)[1:], "--work-dir", str(tmp_path / "w")]
+    assert "history_buffer.HistoryBuffer', and a checkpoint holds" in error_of(argv, capsys)
+    assert not marker.exists()
+    with torch.serialization.safe_globals([getattr, HistoryBuffer]):
+        torch.load(path, weights_only=True)
+    assert marker.exists(), "the file is harmless, so the test shows nothing"
+
+
+@pytest.mark.parametrize("command", ["train", "bench", "stock"])
+def test_a_resume_does_not_run_the_config_in_a_checkpoint(
+    command, trained, encoder, tmp_path, capsys
+):
+    path, marker = tmp_path / "epoch_1.pth", tmp_path / "executed"
+    content = torch.load(trained[0] / "epoch_1.pth", weights_only=True)
+    content["meta"]["config"] = f"x = __import__('os').mkdir({str(marker)!r})"
+    torch.save(content, path)
+    resumed = [*common(encoder), f"load_from={path}", "resume=True", "experiment_name=resumed"]
+    written = ["--work-dir", str(tmp_path / "run")]
+    if command == "stock":
+        options = {"load_from": str(path), "resume": True, "model.encoder.lora_rank": 2}
+        cfg = load_config(CONFIG, options, encoder=str(encoder), work_dir=tmp_path / "run")
+        Runner.from_cfg(cfg).resume(str(path))
+        assert marker.exists(), "mmengine runs it no longer, so the test shows nothing"
+        return
+    argv = {
+        "train": ["train", *resumed, *written],
+        "bench": [
+            *("bench", "quickstart", "--models", "PGF-Net", "--seeds", "0", *written),
+            *resumed[1:],
+        ],
+    }[command]
+    assert main(argv) == 1
+    assert f"{path} is not loaded: its meta has a 'config'" in "".join(capsys.readouterr())
+    assert not marker.exists()
+
+
+def test_a_resume_needs_weights_that_fit(trained, encoder, tmp_path, capsys):
+    (tmp_path / "last_checkpoint").write_text(str(trained[0] / "epoch_1.pth"))
+    options = (*common(encoder), "model.encoder.lora_rank=3", "model.start_fusion_layer=1")
+    printed = error_of(["train", *options, "--work-dir", str(tmp_path), "--resume"], capsys)
+    assert f"{trained[0] / 'epoch_1.pth'} does not fit the model of the config, PGFNet" in printed
+    assert re.search(r"of another shape in the file: .*lora_A", printed)
+    assert re.search(r"\d+ in the file alone: blocks", printed)
+
+
+def test_a_caller_that_demands_execution_is_overruled(hostile):
+    path, marker = hostile
+    with only_weights_loaded(), pytest.raises(pickle.UnpicklingError, match="mkdir"):
+        torch.load(path, weights_only=False)
+    assert not marker.exists()
+    torch.load(path, weights_only=False)
+    assert marker.exists(), "the file is harmless, so the test shows nothing"
 
 
 def test_params_prints_the_ledger_offline(capsys, monkeypatch):

@@ -24,6 +24,7 @@ import pgf_plugin
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress, ProgressHook
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
+from pgf_plugin.compat import train_safely
 from pgf_plugin.config.load import type_name
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.models import ledger
@@ -65,7 +66,7 @@ def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> No
     result.environment = environment(runner.model)
     result.encoder = _encoder_name(trial.config)
     start = time.perf_counter()
-    runner.train()
+    train_safely(runner, trial.config.get("load_from"))
     result.train_seconds = time.perf_counter() - start
     result.learning_curve = hook.curve
     best = Path(runner.message_hub.get_info("best_ckpt"))

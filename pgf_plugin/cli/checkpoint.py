@@ -1,27 +1,55 @@
 """Loads the weights of a checkpoint, all of them or none."""
 
-import pickle
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmengine.runner import load_checkpoint
-from torch import nn
+from torch import Tensor, nn
 
 from pgf_plugin.errors import DataError
+from pgf_plugin.weights import read_weights
+
+_LISTED = 12
 
 
 def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    """Load a checkpoint into ``model``; nothing in the file is executed.
+    """Load a checkpoint or a safetensors file into ``model``; nothing in it is executed.
 
     Raises:
         DataError: if the file is no checkpoint, holds anything but tensors and plain values, or
-            is of another model.
+            is of another model, preset or encoder.
     """
+    weights = read_weights(checkpoint)
     try:
-        load_checkpoint(model, str(checkpoint), "cpu", strict=True, logger="silent")
-    except pickle.UnpicklingError as error:
+        model.load_state_dict(weights.tensors)
+    except ValueError as error:
+        raise DataError(f"{checkpoint} ({weights.written_by}): {error}") from error
+    except RuntimeError as error:
         raise DataError(
-            f"{checkpoint} is not loaded: it is no checkpoint, or it holds more than tensors and "
-            f"plain values ({str(error).splitlines()[0]})"
+            f"{checkpoint} does not fit the model of the config, {type(model).__name__}. It was "
+            f"written by {weights.written_by}.{_differences(model, weights.tensors) or error}\n"
+            "Give the config, and the --cfg-options, that it was trained with"
         ) from error
-    except (RuntimeError, KeyError, EOFError, TypeError) as error:
-        raise DataError(f"{checkpoint} does not fit the model of the config: {error}") from error
+
+
+def _differences(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    expected = model.state_dict()
+    missing = expected.keys() - tensors.keys()
+    surplus = tensors.keys() - expected.keys()
+    shapes = [
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected.keys() & tensors.keys()
+        if tensors[name].shape != expected[name].shape and not name.endswith("_extra_state")
+    ]
+    return (
+        _listed("missing in the file", missing)
+        + _listed("in the file alone", surplus)
+        + _listed("of another shape in the file", shapes)
+    )
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    if not ordered:
+        return ""
+    more = f", and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
+    return f"\n  {len(ordered)} {what}: {', '.join(ordered[:_LISTED])}{more}"

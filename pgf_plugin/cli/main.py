@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from pgf_plugin import __version__
+from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.errors import MissingExtraError
 
 TRACEBACK = "--traceback"
@@ -27,6 +28,7 @@ _COMMANDS = {
     "bench": ("bench", "train several models and compare them"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "params": ("params", "count the parameters of a model, offline"),
+    "weights": ("weights", "look into a weights file, or write safetensors"),
     "list": ("components", "list the components that a config can name"),
     "config": ("configs", "list, show and copy the shipped configs"),
 }
@@ -50,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         _silence_libraries()
         try:
-            code = args.run(args)
+            with only_weights_loaded():
+                code = args.run(args)
             sys.stdout.flush()
         except KeyboardInterrupt:
             print(f"pgf {args.command}: interrupted", file=sys.stderr)

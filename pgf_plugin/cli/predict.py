@@ -29,7 +29,7 @@ def add_parser(commands) -> None:
         "by their statistics.",
     )
     add_config(parser)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that `pgf train` wrote")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="best_*.pth or .safetensors")
     parser.add_argument("--text", required=True, help="what was said")
     for name in ("audio", "vision"):
         parser.add_argument(
@@ -79,8 +79,9 @@ def read_features(name: str) -> NDArray[np.float32]:
     """
     path = existing_file(name)
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        with path.open("rb") as file:  # np.load leaves a file that it cannot read open
+            array = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise DataError(f"{name} is no .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise DataError(f"{name} must hold numbers, got {getattr(array, 'dtype', 'an archive')}")

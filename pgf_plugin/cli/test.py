@@ -14,7 +14,7 @@ def add_parser(commands) -> None:
         "test", help="test a checkpoint on the test split", description=__doc__
     )
     add_config(parser)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that `pgf train` wrote")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="best_*.pth or .safetensors")
     add_work_dir(parser)
     parser.set_defaults(run=run)
 

@@ -10,7 +10,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from pgf_plugin.checkpoint_files import find_resumable
+from pgf_plugin.cli.checkpoint import load_weights
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
+from pgf_plugin.compat import train_safely
+from pgf_plugin.hooks.model_access import unwrap
 
 
 def add_parser(commands) -> None:
@@ -33,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     runner = Runner.from_cfg(cfg)
     if warning:
         runner.logger.warning(warning)
-    runner.train()
+    checkpoint = cfg.get("load_from")
+    if cfg.get("resume") and checkpoint and Path(checkpoint).is_file():
+        load_weights(unwrap(runner.model), Path(checkpoint))  # mmengine only logs what does not fit
+    train_safely(runner, checkpoint)
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
         # The copy of the config that the runner wrote holds what the command line changed.

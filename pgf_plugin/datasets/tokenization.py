@@ -68,7 +68,7 @@ def _load_tokenizer(name: str, location: str) -> Any:
             "with tokenizer.save_pretrained(), or name another encoder (--encoder PATH)"
         )
     try:
-        return AutoTokenizer.from_pretrained(location)
+        return AutoTokenizer.from_pretrained(location, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"tokenizer {name!r} cannot be loaded from {location}: {error}. Give a folder that "

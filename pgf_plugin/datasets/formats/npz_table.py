@@ -25,6 +25,7 @@ _UNREADABLE = (
     OSError,
     KeyError,
     NotImplementedError,
+    MemoryError,
 )
 EXPECTED = "'id', 'label', a column 'split…', and any of 'raw_text', 'text', 'audio', 'vision'"
 

@@ -17,6 +17,7 @@ from pgf_plugin.errors import (
     check_positive_int,
 )
 from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
+from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
 from pgf_plugin.pretrained import is_local, resolve_pretrained
 from pgf_plugin.registry import MODELS
@@ -39,10 +40,12 @@ def without_pretrained_weights() -> Iterator[None]:
 
 
 @MODELS.register_module()
-class HFTextEncoder(nn.Module):
+class HFTextEncoder(TrainedStateModule):
     """A pretrained text encoder, frozen, whose layers can be interleaved with fusion blocks.
 
-    The stock layers are wrapped by forward hooks for the time of one call, never pasted.
+    The stock layers are wrapped by forward hooks for the time of one call, never pasted. Frozen
+    pretrained weights are not in its ``state_dict``, which says instead whose they are: see
+    :class:`~pgf_plugin.models.encoders.trained_state.TrainedStateModule`.
 
     Args:
         pretrained: name of the encoder, as :func:`~pgf_plugin.pretrained.resolve_pretrained`
@@ -77,9 +80,10 @@ class HFTextEncoder(nn.Module):
         freeze: bool | None = None,
         dropout: float | None = None,
     ) -> None:
-        super().__init__()
-        _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
         freeze = pretrained is not None if freeze is None else freeze
+        has_weights = pretrained is not None and not _skip_weights.get()
+        super().__init__(pretrained, frozen=freeze and has_weights)
+        _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
         self.encoder = _build_encoder(pretrained, architecture)
         self.stack = find_layer_stack(self.encoder)
         self.hidden_size: int = self.encoder.config.hidden_size
@@ -195,7 +199,9 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
 
 
 def _load(name: str) -> PreTrainedModel:
-    encoder, report = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+    encoder, report = AutoModel.from_pretrained(
+        name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+    )
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:  # transformers would leave them random, and they would be frozen
         raise ValueError(
@@ -208,7 +214,7 @@ def _load(name: str) -> PreTrainedModel:
 def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedConfig:
     """Return the encoder's config: a local file's, else ``architecture``, else the hub's."""
     if pretrained is not None and (architecture is None or is_local(pretrained)):
-        return AutoConfig.from_pretrained(resolve_pretrained(pretrained))
+        return AutoConfig.from_pretrained(resolve_pretrained(pretrained), trust_remote_code=False)
     arguments = dict(architecture or {})
     model_type = arguments.pop("model_type", None)
     if model_type is None:

@@ -1,0 +1,160 @@
+"""Files of weights: mmengine's checkpoints and safetensors, read without executing anything."""
+
+import ast
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.compat import refusals_told
+from pgf_plugin.errors import DataError
+
+SAFETENSORS = ".safetensors"
+CHECKPOINT = ".pth"
+_META_KEYS = {"experiment": "experiment_name", "model": "model"}
+
+
+class Weights(NamedTuple):
+    """What a file of weights holds.
+
+    Attributes:
+        tensors: the model's state dict.
+        origin: ``experiment`` (the run that wrote the file) and ``model`` (its type), as far as
+            the file tells them.
+        others: names of what else is in the file, such as the optimizer, with the bytes of the
+            tensors there.
+    """
+
+    tensors: dict[str, Tensor]
+    origin: dict[str, str]
+    others: dict[str, int]
+
+    @property
+    def written_by(self) -> str:
+        """The origin as a phrase."""
+        told = [f"{name} {value!r}" for name, value in self.origin.items()]
+        return ", ".join(told) or "no experiment is named"
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a checkpoint, or a file with the suffix ``.safetensors``; nothing in it is executed.
+
+    Raises:
+        DataError: if the file is damaged, or holds anything but tensors and plain values.
+    """
+    try:
+        if path.suffix == SAFETENSORS:
+            return _read_safetensors(path)
+        with refusals_told(path):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # what a damaged file raises depends on the damage
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{path} is not loaded: it is no file of weights, or it holds more than tensors and "
+            f"plain values ({reason})"
+        ) from error
+    return _from_checkpoint(path, content)
+
+
+def write_weights(weights: Weights, path: Path) -> None:
+    """Write the state dict and its origin, nothing else; a half-written file is never left.
+
+    Args:
+        weights: what to write.
+        path: ends in ``.safetensors``, or ``.pth`` for a file that mmengine's ``load_from`` reads.
+
+    Raises:
+        DataError: for another suffix.
+        OSError: if it cannot be written.
+    """
+    tensors = {name: tensor.clone().contiguous() for name, tensor in weights.tensors.items()}
+    if path.suffix == SAFETENSORS:
+        data = save(tensors, metadata={"format": "pt", **weights.origin})
+    elif path.suffix == CHECKPOINT:
+        buffer = io.BytesIO()
+        meta = {_META_KEYS[name]: value for name, value in weights.origin.items()}
+        torch.save({"meta": meta, "state_dict": tensors}, buffer)
+        data = buffer.getvalue()
+    else:
+        raise DataError(f"{path} must end in {SAFETENSORS} or {CHECKPOINT}")
+    AtomicLocalBackend().put(data, path)
+
+
+def _read_safetensors(path: Path) -> Weights:
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    _check_tensors(path, tensors)
+    return Weights(tensors, {key: metadata[key] for key in _META_KEYS if key in metadata}, {})
+
+
+def _from_checkpoint(path: Path, content: Any) -> Weights:
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise DataError(f"{path} is not loaded: it holds {type(content).__name__}, no state dict")
+    _check_tensors(path, state)
+    tensors = {re.sub(r"^module\.", "", str(name)): value for name, value in state.items()}
+    parts = content if state is not content else {}
+    others = {str(key): _bytes(value) for key, value in parts.items() if key != "state_dict"}
+    return Weights(tensors, _origin(parts.get("meta")), others)
+
+
+def _check_tensors(path: Path, state: Mapping[Any, Any]) -> None:
+    """Refuse what is no tensor, or one that is bigger than the bytes it is made of."""
+    wrong = [
+        name
+        for name, value in state.items()
+        if not (isinstance(name, str) and name.isprintable() and isinstance(value, Tensor))
+        or value.layout is not torch.strided
+        or value.is_meta
+        or value.nbytes > value.untyped_storage().nbytes()
+    ]
+    if wrong:
+        raise DataError(
+            f"{path} is not loaded: {wrong[0]!r} in its state dict is no tensor with a name and "
+            f"values ({len(wrong)} of {len(state)} are none)"
+        )
+
+
+def _origin(meta: Any) -> dict[str, str]:
+    if not isinstance(meta, Mapping):
+        return {}
+    told = {name: meta.get(key) for name, key in _META_KEYS.items()}
+    told["model"] = told["model"] or _model_type(meta.get("cfg"))
+    return {name: value for name, value in told.items() if isinstance(value, str)}
+
+
+def _model_type(config: Any) -> str | None:
+    """Find ``model = dict(type=…)`` in a config's text, which is parsed and not executed."""
+    try:
+        body = ast.parse(config).body
+    except (TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for statement in body:
+        if (
+            isinstance(statement, ast.Assign)
+            and isinstance(statement.targets[0], ast.Name)
+            and statement.targets[0].id == "model"
+            and isinstance(statement.value, ast.Call)
+        ):
+            for keyword in statement.value.keywords:
+                if keyword.arg == "type" and isinstance(keyword.value, ast.Constant):
+                    return str(keyword.value.value)
+    return None
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    return sum(map(_bytes, value)) if isinstance(value, list | tuple) else 0
