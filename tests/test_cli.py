@@ -22,6 +22,8 @@ from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.config import list_configs, load_config
 from pgf_plugin.pretrained import resolve_pretrained
 
+pytestmark = pytest.mark.engine
+
 CONFIG = "pgf_net/pgf_net_minilm_synthetic"
 SMALL = (
     *("train_dataloader.dataset.num_samples=32", "val_dataloader.dataset.num_samples=16"),

@@ -14,6 +14,8 @@ from pgf_plugin.config import load_config
 from pgf_plugin.models import build_module, ledger
 from pgf_plugin.pretrained import resolve_pretrained
 
+pytestmark = pytest.mark.engine
+
 CONFIG = "pgf_net/pgf_net_minilm_synthetic"
 SMALL = (
     *("train_dataloader.dataset.num_samples=32", "val_dataloader.dataset.num_samples=16"),
@@ -155,7 +157,7 @@ def test_pgf_test_takes_safetensors(best, encoder, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("out", "told"),
-    [("w.bin", "must end in .safetensors or .pth"), ("nowhere/w.safetensors", "nowhere")],
+    [("w.bin", "must end in .safetensors or .pth"), ("/dev/null/w.safetensors", "/dev/null")],
 )
 def test_an_export_that_cannot_be_written_leaves_nothing(best, tmp_path, capsys, out, told):
     assert told in error_of(capsys, "weights", "export", best, tmp_path / out)

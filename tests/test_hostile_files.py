@@ -29,6 +29,8 @@ from pgf_plugin.cli.predict import read_features
 from pgf_plugin.datasets import MSADataset, SyntheticMSADataset
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 
+pytestmark = pytest.mark.engine
+
 
 class Call:
     """Pickles as a call of any function, which is how a hostile pickle is made."""

@@ -113,6 +113,11 @@ class _RestoringBatches:
         self._left -= 1
         return next(self._batches)
 
+    def skip_iter(self, steps: int) -> None:
+        """Skip as mmengine does; ``onedl-mmengine`` calls this, and its own way draws less."""
+        for _ in range(steps):
+            next(self)
+
 
 def _restore_random_state(runner: Runner, state: Mapping[str, Any]) -> None:
     loop = runner.train_loop
@@ -126,11 +131,9 @@ def _restore_random_state(runner: Runner, state: Mapping[str, Any]) -> None:
     set_random_state(dict(state))
     if not isinstance(loop, IterBasedTrainLoop):
         return
-    if hasattr(loop.dataloader_iterator, "skip_iter"):
-        runner.logger.warning("This engine skips batches in its own way: not resumed exactly")
-        return
+    skipped = 0 if getattr(loop, "fast_forward_on_resume", False) else runner.iter
     loop.dataloader_iterator = _RestoringBatches(
-        loop.dataloader_iterator, runner.iter, lambda: set_random_state(dict(state))
+        loop.dataloader_iterator, skipped, lambda: set_random_state(dict(state))
     )
 
 

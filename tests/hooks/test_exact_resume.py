@@ -23,6 +23,8 @@ from pgf_plugin.datasets.collate import msa_collate
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.hooks.random_state import random_state, set_random_state
 
+pytestmark = pytest.mark.engine
+
 EPOCHS = 5
 STEPS = 4  # an epoch
 STAGES = ("before_train_iter", "after_train_iter", "after_train_epoch", "before_val_epoch")
