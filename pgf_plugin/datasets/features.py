@@ -1,7 +1,8 @@
 """The in-memory form of every data file: one table of utterances with ragged sequences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,10 @@ class FeatureTable:
         labels: (N, n_out) float32.
         sequences: modality to its sequences; ``'text'`` holds precomputed text features.
         splits: name of a split column to the split of each utterance, (N,) str.
+        extra_labels: further labels by name, (N, n) float32 each, NaN where there is none: those of
+            CH-SIMS for one modality alone are ``'text'``, ``'audio'`` and ``'vision'``.
+        info: what is known of the data beside its values, as JSON has it: ``name``, ``format``,
+            ``label_range``, ``units``, ``planted``, …
     """
 
     source: str
@@ -84,6 +89,8 @@ class FeatureTable:
     labels: NDArray[np.float32]
     sequences: Mapping[str, RaggedArray]
     splits: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    extra_labels: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -93,8 +100,8 @@ class FeatureTable:
     ) -> "FeatureTable":
         """Copy ``rows``; ``max_steps`` maps a modality to its longest allowed sequence."""
         limits = max_steps or {}
-        return FeatureTable(
-            source=self.source,
+        return replace(
+            self,
             ids=[self.ids[row] for row in rows],
             texts=[self.texts[row] for row in rows],
             labels=self.labels[rows],
@@ -103,4 +110,5 @@ class FeatureTable:
                 for name, sequence in self.sequences.items()
             },
             splits={name: column[rows] for name, column in self.splits.items()},
+            extra_labels={name: labels[rows] for name, labels in self.extra_labels.items()},
         )
