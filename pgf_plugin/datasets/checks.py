@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.features import FeatureTable, IndexArray, RaggedArray
+from pgf_plugin.datasets.features import FeatureTable, IndexArray, RaggedArray, Sequences
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
@@ -114,7 +114,7 @@ def check_feature_dims(table: FeatureTable, feature_dims: Mapping[str, int]) -> 
             )
 
 
-def finite_sequences(table: FeatureTable, name: str, nonfinite: NonFinite) -> RaggedArray:
+def finite_sequences(table: FeatureTable, name: str, nonfinite: NonFinite) -> Sequences:
     """Return the sequences of modality ``name`` without NaN and inf.
 
     Raises:

@@ -1,54 +1,78 @@
-"""Finds the format of a feature file, reads it once, and keeps it for the process."""
+"""Reads a feature file of any format, and keeps it for the process where that is asked for."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pgf_plugin.datasets.features import FeatureTable
-from pgf_plugin.datasets.formats.mmsa_pickle import read_mmsa_pickle
-from pgf_plugin.datasets.formats.npz_table import read_npz_table
-from pgf_plugin.errors import DataError
+from pgf_plugin.datasets.formats.registry import FORMATS, detect_format
+from pgf_plugin.errors import check_one_of
 
-_READERS: tuple[tuple[tuple[bytes, ...], tuple[str, ...], Callable[[Path], FeatureTable]], ...] = (
-    ((b"PK\x03\x04",), (".npz",), read_npz_table),
-    ((b"\x80",), (".pkl", ".pickle"), read_mmsa_pickle),
-)
-"""First bytes, suffixes (pickles of protocol 0 have no first bytes of their own), reader."""
+FileState = tuple[str, int, int]
+"""Path, time of the last change in ns, size in bytes."""
 
 
-def load_table(data_file: str | Path) -> FeatureTable:
-    """Read a feature file of any known format.
+def read_table(path: str | Path, format: str | None = None, **options: Any) -> FeatureTable:
+    """Read the feature file or folder ``path``.
 
-    The training, validation and test dataset of a process share one table: a file is read again
-    only when its time stamp or size changes, or two other files were read since.
+    The sequences may stay in the file, memory-mapped, until they are read: do not change it while
+    the table is in use.
+
+    Args:
+        path: a file, or a folder of files of one format.
+        format: name of the format; None to tell it by the content.
+        options: what the reader of the format takes, see :data:`FORMATS`.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        DataError: if its format is unknown, or its reader refuses it.
+        FileNotFoundError: if there is nothing at ``path``.
+        ValueError: for an unknown format, or an option that the format does not take.
+        DataError: if the format cannot be told, or its reader refuses the file.
     """
-    path = Path(data_file).expanduser()
-    if not path.is_file():
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    if format is not None:
+        check_one_of("format", format, FORMATS)
+    chosen = detect_format(path) if format is None else FORMATS[format]
+    chosen.check_options(options)
+    return chosen.read(path, **options)
+
+
+def load_table(path: str | Path, format: str | None = None, **options: Any) -> FeatureTable:
+    """Read a table as :func:`read_table` does, once a process.
+
+    The training, validation and test dataset of a process share one table: it is read again only
+    when a file's time stamp or size changes, the options differ, or two others were read since.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
         raise FileNotFoundError(
             f"data_file: there is no file {path}. Set data_root (--data-root DIR) to the folder "
             f"that holds {path.name!r}"
         )
-    status = path.stat()
-    return _read(path.resolve(), status.st_mtime_ns, status.st_size)
+    frozen = tuple(sorted((name, _freeze(value)) for name, value in options.items()))
+    named = [Path(value) for value in options.values() if isinstance(value, str | Path)]
+    states = tuple(state for each in (path, *named) for state in _file_states(each))
+    return _read(path.resolve(), format, frozen, states)
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, _modified_ns: int, size: int) -> FeatureTable:
-    if not size:
-        raise DataError(f"{path} is empty: download it again")
-    with path.open("rb") as file:
-        head = file.read(4)
-    for magic, _, reader in _READERS:
-        if head.startswith(magic):
-            return reader(path)
-    for _, suffixes, reader in _READERS:
-        if path.suffix in suffixes:
-            return reader(path)
-    raise DataError(
-        f"{path}: unknown format (first bytes {head!r}); a feature file is an MMSA pickle "
-        "(.pkl) or a table of utterances (.npz)"
-    )
+def _read(
+    path: Path,
+    format: str | None,
+    options: tuple[tuple[str, Any], ...],
+    _states: tuple[FileState, ...],
+) -> FeatureTable:
+    return read_table(path, format, **dict(options))
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _file_states(path: Path) -> list[FileState]:
+    """State of the file ``path``, or of every file in the folder ``path``; none for no path."""
+    entries = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [entry for entry in entries if entry.is_file()]
+    stats = [(str(entry), entry.stat()) for entry in files]
+    return [(name, status.st_mtime_ns, status.st_size) for name, status in stats]

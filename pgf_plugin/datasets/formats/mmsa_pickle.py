@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.features import FeatureTable, RaggedArray
+from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
+from pgf_plugin.datasets.sequences import JoinedSequences, PaddedArray
 from pgf_plugin.errors import DataError
 from pgf_plugin.structures import MODALITIES
 
@@ -48,7 +49,9 @@ def read_mmsa_pickle(path: Path) -> FeatureTable:
         ids=[sample_id for split in splits for sample_id in split.ids],
         texts=[text for split in splits for text in split.texts()],
         labels=np.concatenate([split.labels() for split in splits]),
-        sequences={name: _join([split.sequences(name) for split in splits]) for name in shared},
+        sequences={
+            name: JoinedSequences([split.sequences(name) for split in splits]) for name in shared
+        },
         splits={"split": np.concatenate([np.full(len(s.ids), s.name) for s in splits])},
     )
 
@@ -84,13 +87,13 @@ class _Split:
         self._check_count("regression_labels", labels.size)
         return labels.reshape(-1, 1).astype(np.float32)
 
-    def sequences(self, name: str) -> RaggedArray:
+    def sequences(self, name: str) -> Sequences:
         """Sequences of modality ``name`` without padding."""
         values = self._numbers(name)
         if values.ndim != 3:
             raise DataError(f"{self.where}: {name} must be (N, T, D), got {values.shape}")
         self._check_count(name, len(values))
-        return RaggedArray.from_padded(values, self._lengths(name, values))
+        return PaddedArray(values, self._lengths(name, values))
 
     def _lengths(self, name: str, values: NDArray) -> NDArray[np.int64]:
         key = f"{name}_lengths"
@@ -131,16 +134,6 @@ class _Split:
     def _check_count(self, key: str, count: int) -> None:
         if count != len(self.ids):
             raise DataError(f"{self.where}: {key} has {count} rows, but id has {len(self.ids)}")
-
-
-def _join(parts: list[RaggedArray]) -> RaggedArray:
-    widths = sorted({part.width for part in parts})
-    if len(widths) > 1:
-        raise DataError(f"the splits differ in their number of features a step: {widths}")
-    return RaggedArray.from_lengths(
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.lengths for part in parts]),
-    )
 
 
 def _last_nonzero_step(values: NDArray) -> NDArray[np.int64]:

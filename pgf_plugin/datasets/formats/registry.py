@@ -1,0 +1,89 @@
+"""The formats of data that can be read, and how one is told from another."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.formats.mmsa_pickle import read_mmsa_pickle
+from pgf_plugin.datasets.formats.npz_table import read_npz_table
+from pgf_plugin.errors import DataError, check_one_of
+
+HEAD_BYTES = 4096
+"""How much of a file's beginning a format is told by."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of data file or folder.
+
+    Attributes:
+        name: what ``--format`` calls it.
+        description: what it is, in a few words.
+        matches: whether ``path`` looks like it, given its first bytes (none for a folder).
+        read: ``read(path, **options)``; the options are its keyword-only parameters.
+    """
+
+    name: str
+    description: str
+    matches: Callable[[Path, bytes], bool]
+    read: Callable[..., FeatureTable]
+
+    @property
+    def options(self) -> list[str]:
+        """Names of the options that ``read`` takes."""
+        parameters = inspect.signature(self.read).parameters.values()
+        return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+    def check_options(self, options: dict) -> None:
+        """Raise ValueError for an option that this format does not take, listing what it takes."""
+        for name in options:
+            if not self.options:
+                raise ValueError(f"the format {self.name!r} takes no options, got {name!r}")
+            check_one_of(f"an option of the format {self.name!r}", name, self.options)
+
+
+_FORMATS = (
+    Format(
+        "npz",
+        "table of utterances, .npz",
+        lambda path, head: head.startswith(b"PK\x03\x04") or path.suffix == ".npz",
+        read_npz_table,
+    ),
+    Format(
+        "mmsa",
+        "features of MMSA or MMSA-FET, .pkl",
+        lambda path, head: head.startswith(b"\x80") or path.suffix in (".pkl", ".pickle"),
+        read_mmsa_pickle,
+    ),
+)
+FORMATS: dict[str, Format] = {each.name: each for each in _FORMATS}
+"""Formats by name, in the order in which they are tried."""
+
+
+def detect_format(path: Path) -> Format:
+    """Tell the format of the file or folder ``path`` by its content, or else by its name.
+
+    Raises:
+        FileNotFoundError: if there is nothing at ``path``.
+        DataError: if the file is empty, or of no known format.
+    """
+    head = b""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    if not path.is_dir():
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if not head:
+            raise DataError(f"{path} is empty: download it again")
+    for each in FORMATS.values():
+        if each.matches(path, head):
+            return each
+    found = (
+        f"the entries {sorted(p.name for p in path.iterdir())[:8]}"
+        if path.is_dir()
+        else (f"the first bytes {head[:8]!r}")
+    )
+    known = "; ".join(f"{each.name} ({each.description})" for each in FORMATS.values())
+    raise DataError(f"{path}: unknown format ({found}). What is read: {known}")
