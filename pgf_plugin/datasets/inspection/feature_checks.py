@@ -34,9 +34,11 @@ def check_features(survey: Survey, expected: Expectations) -> Iterator[Finding]:
 def _absent(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     for name in [each for each in MODALITIES if each in expected.feature_dims]:
         if name not in survey.modalities and name not in survey.broken:
-            has = list(survey.modalities)
+            has = ", ".join(survey.modalities) or "none"
             advice = "take it out of modalities and feature_dims, or add its features"
-            yield Finding("error", f"there are no features; there are {has}", name, 1, [], advice)
+            yield Finding(
+                "error", f"expected, but there are features of: {has}", name, 1, [], advice
+            )
 
 
 def _width(name: str, steps: StepSurvey, expected: Expectations) -> Iterator[Finding]:
@@ -75,9 +77,7 @@ def _beyond(name: str, steps: StepSurvey) -> Finding:
     )
 
 
-def _nonfinite(
-    survey: Survey, name: str, rows: NDArray[np.int64], where: str
-) -> Iterator[Finding]:
+def _nonfinite(survey: Survey, name: str, rows: NDArray[np.int64], where: str) -> Iterator[Finding]:
     steps = survey.modalities[name]
     for kind, found in (("NaN", steps.nan), ("inf", steps.inf)):
         affected = rows[found[rows] > 0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def scale_of(values: NDArray, label_range: Sequence[float] | None = None) -> Sca
     if (low, high) == SIMS:
         return Scale(low, high, list(SIMS_CLASSES))
     edges = np.linspace(low, high, (_BINS if low < high else 1) + 1)
-    names = [f"{a:.3g}…{b:.3g}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{a:.3g}…{b:.3g}" for a, b in pairwise(edges)]
     return Scale(low, high, names)
 
 
@@ -96,7 +97,9 @@ def _describe(values: NDArray[np.float64], scale: Scale) -> LabelSplit:
     missing = len(values) - len(finite)
     if not len(finite):
         return LabelSplit(0, missing, None, None, None, None, scale.count(finite))
-    low, high, mean = (round(float(each), 4) for each in (finite.min(), finite.max(), finite.mean()))
+    low, high, mean = (
+        round(float(each), 4) for each in (finite.min(), finite.max(), finite.mean())
+    )
     zeros = float((finite == 0).mean())
     return LabelSplit(len(finite), missing, low, high, mean, zeros, scale.count(finite))
 

@@ -106,6 +106,7 @@ class VersionMatch:
     Attributes:
         name: the version.
         source: where its counts are published.
+        counts: its utterances by split.
         exact: whether every split has its count.
         lacking: splits of the version that the file lacks; with no difference in the others, the
             file is a part of that version.
@@ -114,16 +115,19 @@ class VersionMatch:
 
     name: str
     source: str
+    counts: dict[str, int]
     exact: bool
     lacking: list[str]
     differences: dict[str, int]
 
     def __str__(self) -> str:
+        published = ", ".join(f"{split} {count:,}" for split, count in self.counts.items())
+        name = f"{self.name} ({published})"
         if self.exact:
-            return f"matches {self.name}"
+            return f"matches {name}"
         parts = [f"{split} {difference:+,}" for split, difference in self.differences.items()]
         parts += [f"no {split}" for split in self.lacking]
-        return f"{'nearest' if self.differences else 'part of'} {self.name}: {', '.join(parts)}"
+        return f"{'nearest' if self.differences else 'part of'} {name}: {', '.join(parts)}"
 
 
 def match_version(counts: Mapping[str, int]) -> VersionMatch | None:
@@ -146,7 +150,8 @@ def match_version(counts: Mapping[str, int]) -> VersionMatch | None:
     }
     lacking = [split for split in nearest.counts if split not in present]
     exact = not differences and not lacking
-    return VersionMatch(nearest.name, nearest.source, exact, lacking, differences)
+    published = dict(nearest.counts)
+    return VersionMatch(nearest.name, nearest.source, published, exact, lacking, differences)
 
 
 def _distance(counts: Mapping[str, int], version: PublishedVersion) -> float:

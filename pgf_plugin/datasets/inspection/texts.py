@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.inspection.report import Overlap, TextExample, TextSplit
 from pgf_plugin.datasets.inspection.splits import Splits
 
@@ -68,7 +68,7 @@ def cut_text(text: str) -> str:
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
-def _describe(table: FeatureTable, rows: Sequence[int]) -> TextSplit:
+def _describe(table: FeatureTable, rows: IndexArray) -> TextSplit:
     filled = [int(row) for row in rows if table.texts[row].strip()]
     if not filled:
         return TextSplit(len(rows), 0, 0.0, 0, [])
