@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.inspection.axes import padding_on_features, wider_than_long
 from pgf_plugin.datasets.inspection.features import constant_features, odd_features
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
+from pgf_plugin.datasets.inspection.splits import canonical_name
 from pgf_plugin.datasets.inspection.steps import StepSurvey
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.structures import MODALITIES
@@ -28,6 +29,7 @@ def check_features(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             rows = survey.splits.rows(split)
             yield from _nonfinite(survey, name, rows, f"{name}, {split}")
             yield from _without_content(survey, name, rows, f"{name}, {split}")
+        yield from _constant(survey, name)
         yield from _scale(name, steps)
 
 
@@ -116,13 +118,24 @@ def _without_content(
             yield Finding("warning", text, where, len(affected), ids, advice)
 
 
-def _scale(name: str, steps: StepSurvey) -> Iterator[Finding]:
-    moments = steps.whole
-    constant, odd = constant_features(moments), odd_features(moments)
-    if constant and len(constant) < steps.width:  # all of them zero is told by split
-        what = f"{numbered(len(constant), 'feature')} constant"
+def _constant(survey: Survey, name: str) -> Iterator[Finding]:
+    steps = survey.modalities[name]
+    everywhere = constant_features(steps.whole)
+    if everywhere and len(everywhere) < steps.width:  # all of them zero is told by split
+        what = f"{numbered(len(everywhere), 'feature')} constant"
         advice = "they carry nothing; harmless, unless they should"
-        yield Finding("warning", what, name, len(constant), first_of(constant), advice)
+        yield Finding("warning", what, name, len(everywhere), first_of(everywhere), advice)
+    for split, moments in zip(survey.splits.names, steps.moments, strict=True):
+        alone = sorted(set(constant_features(moments)) - set(everywhere))
+        if alone and canonical_name(split) == "train":
+            what = f"{numbered(len(alone), 'feature')} constant here, but not in other splits"
+            advice = "models meet values that they never saw, not standardized: mend the extraction"
+            where = f"{name}, {split}"
+            yield Finding("warning", what, where, len(alone), first_of(alone), advice)
+
+
+def _scale(name: str, steps: StepSurvey) -> Iterator[Finding]:
+    odd = odd_features(steps.whole)
     if odd:
         yield Finding(
             "warning",

@@ -23,7 +23,8 @@ FAR = 100.0
 def describe_modality(survey: StepSurvey, splits: Splits) -> ModalityReport:
     """Describe what was seen of one modality."""
     longest = int(survey.lengths.max(initial=0))
-    edges = np.unique(np.linspace(0, longest + 1, LENGTH_BINS + 1).astype(np.int64))
+    width = -(-(longest + 1) // LENGTH_BINS)
+    edges = np.arange(0, longest + 1 + width, width)
     whole = survey.whole
     finite = whole.count > 0
     return ModalityReport(
@@ -68,7 +69,6 @@ def odd_features(moments: FeatureMoments) -> list[OddFeature]:
 def _describe(survey: StepSurvey, rows: NDArray[np.int64], edges: NDArray) -> StepsSplit:
     lengths = survey.lengths[rows]
     steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
-    quantiles = np.percentile(lengths, [0, 50, 95]) if len(rows) else np.zeros(3)
 
     def share(flags: NDArray[np.int64]) -> float:
         return float(flags[rows].sum() / max(steps, 1))
@@ -76,9 +76,9 @@ def _describe(survey: StepSurvey, rows: NDArray[np.int64], edges: NDArray) -> St
     return StepsSplit(
         sequences=len(rows),
         steps=steps,
-        shortest=int(quantiles[0]),
-        median=float(quantiles[1]),
-        p95=float(quantiles[2]),
+        shortest=int(lengths.min(initial=longest)),
+        median=float(np.median(lengths)) if len(rows) else 0.0,
+        p95=int(np.percentile(lengths, 95, method="higher")) if len(rows) else 0,
         longest=longest,
         histogram=np.histogram(lengths, edges)[0].tolist(),
         padding=1 - steps / (len(rows) * longest) if steps else 0.0,

@@ -83,26 +83,36 @@ def _draw_content(axes, modality: ModalityReport) -> None:
         name: [100 * getattr(split, kind) for kind in kinds]
         for name, split in modality.splits.items()
     }
-    _grouped_bars(axes, ["zero throughout", "NaN", "inf"], shares, "{:.2g}")
+    _grouped_bars(axes, ["zero throughout", "NaN", "inf"], shares, "{:.2g} %")
     axes.set_ylabel("% of the steps")
     highest = max(share for of_split in shares.values() for share in of_split)
     axes.set_ylim(0, 1.2 * highest if highest else 1)
+    if not highest:
+        place = dict(transform=axes.transAxes, ha="center", va="center", color="0.4")
+        axes.text(0.5, 0.5, "no such step", **place)
 
 
 def _draw_scale(axes, modality: ModalityReport) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     columns = (modality.minimum, modality.mean, modality.maximum, modality.std)
     low, mean, high, std = (np.array(each, float) for each in columns)  # None becomes NaN
     places = np.arange(modality.width)
-    axes.fill_between(places, low, high, step="mid", color="C0", alpha=0.2, label="min to max")
-    style = dict(step="mid", color="C0", alpha=0.5, label="mean ± deviation")
-    axes.fill_between(places, mean - std, mean + std, **style)
+    edges = np.arange(modality.width + 1) - 0.5
+    axes.stairs(high, edges, baseline=low, fill=True, alpha=0.25, label="min to max")
+    style = dict(fill=True, color="C0", alpha=0.55, label="mean ± deviation")
+    axes.stairs(mean + std, edges, baseline=mean - std, **style)
     axes.plot(places, mean, "_", color="C0", label="mean", markersize=4)
     if modality.constant:
         flat = np.array(modality.constant)
         axes.plot(flat, mean[flat], "x", color="C3", label="constant", markersize=4)
+    known = np.concatenate([low, high])
+    axes.update_datalim([(0, value) for value in known[~np.isnan(known)]])  # a baseline is no data
     axes.set_yscale("symlog", linthresh=1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("feature")
     axes.set_ylabel("value (symlog)")
+    axes.use_sticky_edges = False  # or the margin is missing below
     axes.margins(x=0.01)
     axes.grid(alpha=0.3, axis="y")
     place = dict(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside, where no value is

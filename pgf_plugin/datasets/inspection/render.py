@@ -209,7 +209,7 @@ def _capital(name: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:g}"
+    return NOTHING if value is None else f"{value + 0.0:g}"  # no negative zero
 
 
 def _count(value: int) -> str:

@@ -71,7 +71,7 @@ class StepsSplit:
     steps: int
     shortest: int
     median: float
-    p95: float
+    p95: int
     longest: int
     histogram: list[int]
     padding: float
