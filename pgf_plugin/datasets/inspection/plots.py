@@ -19,7 +19,7 @@ def save_plots(report: Report, folder: str | Path) -> list[Path]:
 
     Returns:
         The PNG files: ``labels.png``, and ``lengths.png``, ``content.png`` and ``scale.png``
-        where there are features.
+        where there are features; none where there is no utterance.
     """
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def save_plots(report: Report, folder: str | Path) -> list[Path]:
         ("scale", report.modalities, _draw_scale, "Scale of the features"),
     )
     for name, panels, draw, title in plots:
-        if panels:
+        if panels and report.utterances:
             written.append(folder / f"{name}.png")
             _save(written[-1], panels, draw, f"{title}, {_short(report.source)}")
     return written
@@ -141,5 +141,6 @@ def _short(source: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return ``text`` so that matplotlib reads no formula between dollar signs."""
-    return text.replace("$", r"\$")
+    """Return ``text`` so that matplotlib reads no formula, and no label to be left out, in it."""
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
