@@ -177,6 +177,7 @@ def test_a_file_that_its_reader_refuses_is_one_problem(write, capsys):
         (["--split-column", "splt"], "must be one of 'split', got 'splt'"),
         (["--label-range", "3", "-3"], "--label-range must be LOW HIGH, LOW < HIGH"),
         (["--option", "nosuch=1"], "nosuch"),
+        (["--format", "mmsq"], "got 'mmsq'. Did you mean 'mmsa'?"),
     ],
 )
 def test_what_the_user_got_wrong_is_no_problem_of_the_file(options, message, sound, capsys):

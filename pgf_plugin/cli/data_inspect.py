@@ -62,7 +62,9 @@ def add_actions(actions) -> None:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="data file, folder of them, or store")
-    parser.add_argument("--format", choices=sorted(FORMATS), help="(default: told by the content)")
+    parser.add_argument(
+        "--format", metavar="NAME", help=f"{', '.join(FORMATS)} (default: told by the content)"
+    )
     parser.add_argument("--split-column", metavar="NAME", help="which split column counts")
     parser.add_argument(
         "--option",

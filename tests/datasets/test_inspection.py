@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -311,3 +312,11 @@ def test_the_real_pickle_of_misa(misa_file):
         **{"audio": 74, "vision": 47}
     }
     assert report.labels["label"].splits["dev"].histogram == [10, 30, 32, 49, 39, 50, 19]
+
+
+def test_the_page_on_sources_has_every_published_hash():
+    page = Path(__file__).parents[2].joinpath("docs", "data_sources.md").read_text("utf-8")
+    for digest, file in PUBLISHED_FILES.items():
+        assert f"| `{file.path}` | `{digest}` |" in page
+    for version in PUBLISHED_VERSIONS[:4]:
+        assert ", ".join(str(count) for count in version.counts.values()) in page

@@ -118,6 +118,14 @@ PLANTED = {
         with_values(TABLE, "vision", **{f"row_{row}": 0 for row in VAL}),
         *("error", "vision, val", "no utterance has features: 24 all zero", 24),
     ),
+    "padding before the sequences": (
+        with_sequences(
+            TABLE,
+            "audio",
+            padded_as_steps(np.pad(np.ones((TOTAL, 4, 5)), [(0, 0), (6, 0), (0, 0)])),
+        ),
+        *("warning", "audio, test", "60% of the steps are zero throughout", 180),
+    ),
     "one step repeated": (
         with_values(TABLE, "vision", row_7=0.3),
         *("warning", "vision, train", "1 utterance of several steps, all the same", 1),

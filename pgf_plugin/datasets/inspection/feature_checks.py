@@ -13,6 +13,9 @@ from pgf_plugin.datasets.inspection.steps import StepSurvey
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.structures import MODALITIES
 
+MANY_ZERO = 0.25
+"""A larger share of zero steps is told."""
+
 
 def check_features(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     """Yield the problems of every modality."""
@@ -106,6 +109,7 @@ def _without_content(
         ids = first_of(survey.table.ids[row] for row in rows)
         yield Finding("error", what, where, len(rows), ids, advice)
         return
+    yield from _zero_steps(steps, rows, where)
     masked = "steps that are missing should not be there"
     for affected, what, advice in (
         (zero, "{} nothing but zeros", f"no face or voice was found? {masked}"),
@@ -116,6 +120,16 @@ def _without_content(
             text = what.format(numbered(len(affected), "utterance"))
             ids = first_of(survey.table.ids[row] for row in affected)
             yield Finding("warning", text, where, len(affected), ids, advice)
+
+
+def _zero_steps(steps: StepSurvey, rows: NDArray[np.int64], where: str) -> Iterator[Finding]:
+    """Steps of zeros in sequences that have others too: padding, if there are many."""
+    filled = rows[~steps.all_zero[rows]]
+    zero, total = int(steps.zero[filled].sum()), int(steps.lengths[filled].sum())
+    if zero > MANY_ZERO * total:
+        what = f"{zero / total:.0%} of the steps are zero throughout"
+        advice = "padding taken for steps? Some files, as those of MulT, pad before the sequence"
+        yield Finding("warning", what, where, zero, [], advice)
 
 
 def _constant(survey: Survey, name: str) -> Iterator[Finding]:
