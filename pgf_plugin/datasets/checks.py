@@ -163,7 +163,7 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
         DataError: if there are none, listing the splits and their sizes.
     """
     values = table.splits[column]
-    rows = np.flatnonzero(np.isin(values, SPLIT_NAMES.get(split, (split,))))
+    rows = np.flatnonzero(in_split(values, split))
     if not len(rows):
         names, counts = np.unique(values[values != ""], return_counts=True)
         sizes = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
@@ -171,6 +171,11 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
             f"{table.source}: split {split!r} is empty ({column}); utterances by split: {sizes}"
         )
     return rows
+
+
+def in_split(values: NDArray[np.str_], split: str) -> NDArray[np.bool_]:
+    """Which of ``values``, (N,), mean ``split``."""
+    return np.isin(values, SPLIT_NAMES.get(split, (split,)))
 
 
 def _range(key: str, value: Sequence[float]) -> tuple[float, float]:
