@@ -28,6 +28,7 @@ _COMMANDS = {
     "bench": ("bench", "train several models and compare them"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "params": ("params", "count the parameters of a model, offline"),
+    "data": ("data", "convert feature files to a store, and verify stores"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
     "list": ("components", "list the components that a config can name"),
     "config": ("configs", "list, show and copy the shipped configs"),

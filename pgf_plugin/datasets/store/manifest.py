@@ -67,8 +67,9 @@ def read_manifest(path: Path) -> Manifest:
     import pyarrow.parquet as pq
 
     try:
-        # One thread and no map: the file is small, and readers of a store are many.
-        table = pq.read_table(path, use_threads=False, memory_map=False)
+        # Not read_table(), which imports pyarrow.dataset and with it pandas: half a second.
+        with pq.ParquetFile(path) as file:
+            table = file.read(use_threads=False)
         columns = {name: table[name].combine_chunks() for name in table.column_names}
         return Manifest(
             ids=columns["id"].to_pylist(),
@@ -102,12 +103,17 @@ def _labels(column: Any) -> NDArray[np.float32]:
     import pyarrow as pa
 
     flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
-    return flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(column), -1)
+    return _numbers(flat).astype(np.float32).reshape(len(column), -1)
+
+
+def _numbers(column: Any) -> NDArray:
+    """A column without nulls; ``to_numpy`` of pyarrow would import pandas."""
+    return np.from_dlpack(column)
 
 
 def _offsets(columns: Mapping[str, Any], name: str) -> IndexArray:
-    lengths = columns[f"{LENGTH}.{name}"].to_numpy()
+    lengths = _numbers(columns[f"{LENGTH}.{name}"])
     offsets = offsets_of(lengths)
-    if (lengths < 0).any() or (columns[f"{OFFSET}.{name}"].to_numpy() != offsets[:-1]).any():
+    if (lengths < 0).any() or (_numbers(columns[f"{OFFSET}.{name}"]) != offsets[:-1]).any():
         raise ValueError(f"lengths and offsets of {name} disagree")
     return offsets
