@@ -1,6 +1,7 @@
 """What every test starts from: no network, no settings of the user's, nothing left by another."""
 
 import os
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,6 +10,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 for variable in ("PGF_ENCODER", "PGF_TRACEBACK", "PGF_NO_ENTRY_POINTS"):
     os.environ.pop(variable, None)
+_cache = TemporaryDirectory(prefix="pgf-tests-")
+os.environ["PGF_CACHE"] = _cache.name
 
 
 def pytest_addoption(parser):

@@ -7,6 +7,8 @@ from mmengine.config import Config
 
 from pgf_plugin import __version__
 from pgf_plugin.config.load import dataset_nodes
+from pgf_plugin.datasets.store import is_store
+from pgf_plugin.datasets.store.schema import DOCUMENT
 
 FILE_KEYS = ("data_file", "ann_file")
 """Arguments of datasets that name a file below ``data_root``: this package's, and mmengine's."""
@@ -26,8 +28,12 @@ def fingerprint(config: Config) -> str:
 
 
 def _data_files(node: dict) -> list[Path]:
-    """The files of a dataset that exist: those it names, or else those in its ``data_root``."""
+    """The files of a dataset that exist: those it names, or else those in its ``data_root``.
+
+    A store is a folder; its ``store.json`` has the checksums of the rest.
+    """
     root = node.get("data_root") or ""
     named = [Path(root, node[key]) for key in FILE_KEYS if node.get(key)]
     found = named or (list(Path(root).iterdir()) if root and Path(root).is_dir() else [])
-    return [path for path in found if path.is_file()]
+    files = [path / DOCUMENT if is_store(path) else path for path in found]
+    return [path for path in files if path.is_file()]

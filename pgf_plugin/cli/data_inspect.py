@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pgf_plugin.cli.options import Overrides
 from pgf_plugin.datasets.features import FeatureTable
-from pgf_plugin.datasets.formats import FORMATS, read_table
+from pgf_plugin.datasets.formats import FORMATS
 from pgf_plugin.datasets.inspection import (
     Expectations,
     Finding,
@@ -20,6 +20,7 @@ from pgf_plugin.datasets.inspection import (
 from pgf_plugin.datasets.inspection.plots import save_plots
 from pgf_plugin.datasets.inspection.render import print_findings, print_report, report_console
 from pgf_plugin.datasets.inspection.splits import canonical_name
+from pgf_plugin.datasets.source import load_data
 from pgf_plugin.errors import DataError
 from pgf_plugin.structures import MODALITIES
 
@@ -118,7 +119,7 @@ def _print_findings(args: argparse.Namespace, findings: Sequence[Finding]) -> No
 
 
 def _table(args: argparse.Namespace) -> FeatureTable:
-    return read_table(args.path, args.format, **(args.option or {}))
+    return load_data(args.path, args.format, **(args.option or {}))
 
 
 def _survey(args: argparse.Namespace, table: FeatureTable) -> Survey:

@@ -27,7 +27,7 @@ _COMMANDS = {
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
     "predict": ("predict", "predict the sentiment of one utterance"),
-    "data": ("data", "look into data files and check them"),
+    "data": ("data", "inspect, validate and convert feature files"),
     "params": ("params", "count the parameters of a model, offline"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
     "list": ("components", "list the components that a config can name"),

@@ -53,7 +53,7 @@ class BaseMSADataset(Dataset):
         self.label_range = check_label_range(table, label_range)
         self._tokens: TokenizedTexts | None = None
         if "text" in self.modalities and tokenizer is not None:
-            self._tokens = self._tokenize(table.texts)
+            self._tokens = self._tokenize_table()
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -94,6 +94,21 @@ class BaseMSADataset(Dataset):
         return len(self.table)
 
     def __getitem__(self, index: int) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        """The samples of a batch, which a DataLoader fetches with one call.
+
+        Their arrays may be read-only, and views of an array that the batch shares.
+        """
+        samples = [self._without_features(index) for index in indices]
+        for name in self._feature_modalities:
+            gathered = self._gather(name, indices)
+            for sample, sequence in zip(samples, gathered, strict=True):
+                sample[name] = sequence
+        return samples
+
+    def _without_features(self, index: int) -> Sample:
         table = self.table
         sample: Sample = {
             "sample_id": table.ids[index],
@@ -103,9 +118,12 @@ class BaseMSADataset(Dataset):
         if self._tokens is not None:
             sample["input_ids"] = self._tokens.input_ids[index]
             sample["pad_token_id"] = self._tokens.pad_token_id
-        for name in self._feature_modalities:
-            sample[name] = table.sequences[name][index]
         return sample
+
+    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
+        """Sequences (T_i, D) of modality ``name``."""
+        sequences = self.table.sequences[name]
+        return [sequences[index] for index in indices]
 
     def prepare(
         self,
@@ -179,8 +197,14 @@ class BaseMSADataset(Dataset):
         tokenized = self._tokens is not None
         return [name for name in self.modalities if name != "text" or not tokenized]
 
+    def _tokenize_table(self) -> TokenizedTexts:
+        """Token ids of every text of the table."""
+        return self._tokenize(self.table.texts)
+
     def _tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         if self.tokenizer is None:
             raise ConfigError("tokenizer is None, so texts cannot be turned into input_ids")
-        cased = [text.lower() for text in texts] if self.lower_case else texts
-        return tokenize(cased, self.tokenizer, self.max_tokens)
+        return tokenize(self._cased(texts), self.tokenizer, self.max_tokens)
+
+    def _cased(self, texts: Sequence[str]) -> Sequence[str]:
+        return [text.lower() for text in texts] if self.lower_case else texts

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.features import FeatureTable, IndexArray, RaggedArray, Sequences
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
+from pgf_plugin.datasets.scan import Scan
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
@@ -90,6 +92,11 @@ def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> 
         DataError: naming the first label outside, NaN included, and its utterance.
     """
     low, high = _range("label_range", label_range)
+    if len(table) and np.isnan(table.labels).all():
+        raise DataError(
+            f"{table.source}: none of the {len(table)} utterances of this split has a label, first "
+            f"{table.ids[0]!r}: add the labels, or use another split"
+        )
     # Written so that NaN counts as outside; the tolerance is float32's rounding of the bounds.
     outside = ~((table.labels >= low - 1e-6) & (table.labels <= high + 1e-6))
     if outside.any():
@@ -114,29 +121,37 @@ def check_feature_dims(table: FeatureTable, feature_dims: Mapping[str, int]) -> 
             )
 
 
-def finite_sequences(table: FeatureTable, name: str, nonfinite: NonFinite) -> Sequences:
-    """Return the sequences of modality ``name`` without NaN and inf.
+def check_finite(table: FeatureTable, name: str, found: Scan, rows: IndexArray) -> None:
+    """Raise DataError if ``found`` in ``rows`` of modality ``name`` are values of NaN or inf."""
+    if found.first_nonfinite is not None:
+        first = table.ids[rows[found.first_nonfinite]]
+        raise DataError(
+            f"{table.source}: {name} holds {found.nonfinite} values of NaN or inf, first in "
+            f"{first!r}: correct the file, or set nonfinite='zero' to read them as zeros"
+        )
+
+
+def select_labels(table: FeatureTable, label: str | Sequence[str] | None) -> FeatureTable:
+    """Put the labels ``label`` in the place of the table's own.
+
+    Args:
+        table: with further labels.
+        label: name of one, or several that become the columns; ``'label'`` are the table's own.
+            None leaves these.
 
     Raises:
-        DataError: with ``nonfinite='error'``, naming modality, count and first utterance.
+        ConfigError: for an empty list, or anything but names.
+        ValueError: for a label that the table lacks, with the nearest name.
     """
-    sequences = table.sequences[name]
-    bad = ~np.isfinite(sequences.values)
-    count = int(bad.sum())
-    if not count:
-        return sequences
-    if nonfinite == "zero":
-        return RaggedArray(zero_nonfinite(sequences.values), sequences.offsets)
-    first = table.ids[sequences.row_of(int(bad.any(axis=1).argmax()))]
-    raise DataError(
-        f"{table.source}: {name} holds {count} values of NaN or inf, first in {first!r}: "
-        "correct the file, or set nonfinite='zero' to read them as zeros"
-    )
-
-
-def zero_nonfinite(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Copy ``values`` with zeros in the place of NaN and inf."""
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    if label is None:
+        return table
+    names = [label] if isinstance(label, str) else label
+    if not isinstance(names, Sequence) or not names:
+        raise ConfigError(f"label must be the name of a label, or a list of names, got {label!r}")
+    known = {**table.extra_labels, "label": table.labels}
+    for name in names:
+        check_one_of(f"label for {table.source}", name, sorted(known))
+    return replace(table, labels=np.concatenate([known[name] for name in names], axis=1))
 
 
 def split_column(table: FeatureTable, column: str | None) -> str:
@@ -163,7 +178,7 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
         DataError: if there are none, listing the splits and their sizes.
     """
     values = table.splits[column]
-    rows = np.flatnonzero(np.isin(values, SPLIT_NAMES.get(split, (split,))))
+    rows = np.flatnonzero(in_split(values, split))
     if not len(rows):
         names, counts = np.unique(values[values != ""], return_counts=True)
         sizes = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
@@ -171,6 +186,11 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
             f"{table.source}: split {split!r} is empty ({column}); utterances by split: {sizes}"
         )
     return rows
+
+
+def in_split(values: NDArray[np.str_], split: str) -> NDArray[np.bool_]:
+    """Which of ``values``, (N,), mean ``split``."""
+    return np.isin(values, SPLIT_NAMES.get(split, (split,)))
 
 
 def _range(key: str, value: Sequence[float]) -> tuple[float, float]:

@@ -1,18 +1,26 @@
-"""Utterances from a feature file."""
+"""Utterances from a store or a feature file."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
-from pgf_plugin.datasets.features import FeatureTable, RaggedArray
-from pgf_plugin.datasets.formats import load_table
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
+from pgf_plugin.datasets.prepared import PreparedSequences
 from pgf_plugin.datasets.scaling import FeatureScaler
+from pgf_plugin.datasets.scan import scan, zero_nonfinite
+from pgf_plugin.datasets.source import load_data
+from pgf_plugin.datasets.statistics import StepStatistics
+from pgf_plugin.datasets.store import is_store
+from pgf_plugin.datasets.store.arrays import StoredSequences
+from pgf_plugin.datasets.token_cache import tokenize_cached
+from pgf_plugin.datasets.tokenization import TokenizedTexts
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
@@ -20,18 +28,26 @@ from pgf_plugin.structures import MODALITIES
 
 @DATASETS.register_module()
 class MSADataset(BaseMSADataset):
-    """One split of a feature file: an MMSA pickle or an ``.npz`` table of utterances.
+    """One split of a store, or of a feature file of any format.
 
-    The formats are described in :mod:`pgf_plugin.datasets.formats`. A file is read once a process,
-    whatever number of datasets use it, and nothing that a hostile file carries is executed.
+    ``pgf data convert`` makes a store, which opens in milliseconds and whose features stay on the
+    disk until a batch needs them. The formats are described in
+    :mod:`pgf_plugin.datasets.formats`; a file is read once a process, whatever number of datasets
+    use it, and nothing that a hostile file carries is executed. Features are cut, mended and
+    standardized when a sample is read; the splits share one table.
 
     Args:
-        data_file: the file, relative to ``data_root``.
+        data_file: folder of a store, or a feature file, relative to ``data_root``.
         split: name of the split; ``'val'`` also finds ``'valid'``, ``'validation'`` and ``'dev'``.
         data_root: folder of ``data_file``.
+        format: name of the format; None to tell it by the content.
+        reader_options: what the reader of the format takes; a store takes none.
         split_column: which of several split columns counts.
+        label: which of the data's labels to predict, such as ``'text'`` for that of CH-SIMS for the
+            text alone, or a list of several; ``'label'`` is the main one, which None means.
         modalities: which of ``'text'``, ``'audio'``, ``'vision'`` a sample holds.
-        tokenizer: encoder whose tokenizer turns transcripts into ``input_ids``.
+        tokenizer: encoder whose tokenizer turns transcripts into ``input_ids``. The ids are kept on
+            the disk, see :mod:`pgf_plugin.datasets.token_cache`.
         text_features: use the precomputed text features of the file instead of a tokenizer.
         lower_case: whether transcripts are lower-cased before they are tokenized.
         max_tokens: longer transcripts are cut.
@@ -39,7 +55,7 @@ class MSADataset(BaseMSADataset):
         normalize: modalities standardized by mean and deviation of the steps of the training split.
         clip_std: bound of the standardized values, in standard deviations; None for no bound.
         nonfinite: ``'error'`` refuses NaN and inf in a used modality, ``'zero'`` reads them as
-            zeros (before the statistics are taken).
+            zeros (before the statistics are taken). A store holds none.
         label_range: smallest and largest label allowed.
         feature_dims: modality to the width that the model expects, checked where given.
 
@@ -55,7 +71,10 @@ class MSADataset(BaseMSADataset):
         data_file: str,
         split: str,
         data_root: str = "",
+        format: str | None = None,
+        reader_options: Mapping[str, Any] | None = None,
         split_column: str | None = None,
+        label: str | Sequence[str] | None = None,
         modalities: Sequence[str] = MODALITIES,
         tokenizer: str | None = None,
         text_features: bool = False,
@@ -76,19 +95,22 @@ class MSADataset(BaseMSADataset):
         check_one_of("nonfinite", nonfinite, ("error", "zero"))
         normalize = checks.check_names("normalize", normalize)
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
+        self.split = split
         self.nonfinite = nonfinite
         self.max_steps = checks.check_max_steps(max_steps)
-        table = _only(load_table(Path(data_root, data_file)), modalities, text_features)
+        table = load_data(Path(data_root, data_file), format, **(reader_options or {}))
+        table = _only(checks.select_labels(table, label), modalities, text_features)
         column = checks.split_column(table, split_column)
         checks.check_feature_dims(table, feature_dims or {})
-        part = table.select(checks.split_rows(table, column, split), self.max_steps)
-        scaled = [name for name in normalize if name in part.sequences]
+        self._whole = table
+        self._rows = checks.split_rows(table, column, split)
         self.scalers = {
-            name: _fit(table, column, name, nonfinite, self.max_steps, limit) for name in scaled
+            name: FeatureScaler.of(self._statistics(name, column), limit)
+            for name in normalize
+            if name in table.sequences
         }
-        self.split = split
         super().__init__(
-            replace(part, sequences=self._scaled(part)),
+            _take(table, self._rows, {name: self._prepared(name) for name in table.sequences}),
             modalities=modalities,
             tokenizer=tokenizer,
             max_tokens=max_tokens,
@@ -99,45 +121,67 @@ class MSADataset(BaseMSADataset):
     def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Apply ``max_steps`` and ``nonfinite='zero'`` to raw features (T, D)."""
         sequence = sequence[: self.max_steps.get(name)]
-        return checks.zero_nonfinite(sequence) if self.nonfinite == "zero" else sequence
+        return zero_nonfinite(sequence) if self.nonfinite == "zero" else sequence
 
     def scale(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardize raw features (T, D) by the statistics of the training split."""
         return self.scalers[name](sequence) if name in self.scalers else sequence
 
-    def _scaled(self, part: FeatureTable) -> dict[str, RaggedArray]:
-        finite = {
-            name: checks.finite_sequences(part, name, self.nonfinite) for name in part.sequences
-        }
-        return {
-            name: RaggedArray(self.scale(name, sequences.values), sequences.offsets)
-            for name, sequences in finite.items()
-        }
+    def _prepared(self, name: str) -> PreparedSequences:
+        """Modality ``name`` of this split, checked for NaN and inf unless it is a store's."""
+        raw = self._whole.sequences[name]
+        stored = isinstance(raw, StoredSequences)
+        if not stored and self.nonfinite == "error":
+            found = scan(raw, self._rows, self.max_steps.get(name))
+            checks.check_finite(self._whole, name, found, self._rows)
+        mend = not stored and self.nonfinite == "zero"
+        limit = self.max_steps.get(name)
+        return PreparedSequences(raw, self._rows, limit, mend, self.scalers.get(name))
+
+    def _statistics(self, name: str, column: str) -> StepStatistics:
+        """Statistics of modality ``name`` over the steps of the training split, cut as here."""
+        raw, limit = self._whole.sequences[name], self.max_steps.get(name)
+        try:
+            rows = checks.split_rows(self._whole, column, "train")
+        except DataError as error:
+            raise DataError(
+                f"{error}. Normalization takes its statistics from the training split: set "
+                "normalize=() to use the features as they are"
+            ) from error
+        uncut = limit is None or raw.lengths[rows].max() <= limit
+        if uncut and isinstance(raw, StoredSequences) and column in raw.statistics:
+            return raw.statistics[column]
+        found = scan(raw, rows, limit)
+        if self.nonfinite == "error":
+            checks.check_finite(self._whole, name, found, rows)
+        return found.statistics
+
+    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
+        sequences = self.table.sequences[name]
+        if isinstance(sequences, PreparedSequences):
+            return sequences.gather(indices)
+        return super()._gather(name, indices)
+
+    def _tokenize_table(self) -> TokenizedTexts:
+        """Token ids of this split, of those of the whole table, which the splits share."""
+        if self.tokenizer is None:
+            return super()._tokenize_table()
+        source = Path(self._whole.source)
+        store = source if is_store(source) else None
+        texts = self._cased(self._whole.texts)
+        return tokenize_cached(texts, self.tokenizer, self.max_tokens, store).select(self._rows)
 
 
 def _only(table: FeatureTable, modalities: Sequence[str], text_features: bool) -> FeatureTable:
-    """Leave out the sequences that are not used, so that they are neither copied nor checked."""
+    """Leave out the sequences that are not used, so that they are not checked."""
     checks.check_modalities(modalities, table, precomputed_text=text_features)
     used = {name for name in modalities if name != "text" or text_features}
     sequences = {name: value for name, value in table.sequences.items() if name in used}
     return replace(table, sequences=sequences)
 
 
-def _fit(
-    table: FeatureTable,
-    column: str,
-    name: str,
-    nonfinite: checks.NonFinite,
-    max_steps: Mapping[str, int],
-    limit: float,
-) -> FeatureScaler:
-    """Statistics of modality ``name`` over the steps of the training split."""
-    alone = replace(table, sequences={name: table.sequences[name]})
-    try:
-        training = alone.select(checks.split_rows(alone, column, "train"), max_steps)
-    except DataError as error:
-        raise DataError(
-            f"{error}. Normalization takes its statistics from the training split: set "
-            "normalize=() to use the features as they are"
-        ) from error
-    return FeatureScaler.fit(checks.finite_sequences(training, name, nonfinite).values, limit)
+def _take(
+    table: FeatureTable, rows: IndexArray, sequences: Mapping[str, PreparedSequences]
+) -> FeatureTable:
+    """``rows`` of all but the sequences, which are given."""
+    return replace(replace(table, sequences={}).select(rows), sequences=sequences)

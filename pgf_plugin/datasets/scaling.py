@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
+
 STD_FLOOR = 1e-6
 """Features whose deviation is smaller, relative to their size, are taken as constant."""
-
-CHUNK_STEPS = 65536
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,25 @@ class FeatureScaler:
     limit: float
 
     @classmethod
-    def fit(cls, values: NDArray[np.float32], limit: float) -> "FeatureScaler":
-        """Take the statistics of ``values``, (steps, D); without any step nothing is scaled."""
-        if not len(values):
-            width = values.shape[1]
-            return cls(np.zeros(width, np.float32), np.ones(width, np.float32), limit)
-        mean = values.mean(0, dtype=np.float64)
-        total = np.zeros_like(mean)
-        for start in range(0, len(values), CHUNK_STEPS):  # bounds the float64 copies
-            total += ((values[start : start + CHUNK_STEPS] - mean) ** 2).sum(0)
-        std = np.sqrt(total / len(values))
+    def of(cls, statistics: StepStatistics, limit: float) -> "FeatureScaler":
+        """Standardize by ``statistics``; without any step in them nothing is scaled."""
+        mean, std = statistics.mean, statistics.std.copy()
         std[std <= STD_FLOOR * np.maximum(np.abs(mean), 1)] = 1.0
         return cls(mean.astype(np.float32), std.astype(np.float32), limit)
 
+    @classmethod
+    def fit(cls, values: NDArray[np.float32], limit: float) -> "FeatureScaler":
+        """Standardize by the statistics of ``values``, (steps, D)."""
+        running = RunningStatistics(values.shape[1])
+        running.update(values)
+        return cls.of(running.result(), limit)
+
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale ``values``, (steps, D)."""
-        return np.clip((values - self.mean) / self.std, -self.limit, self.limit)
+        return self.scale_in_place(values.copy())
+
+    def scale_in_place(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale ``values``, (steps, D), where they are, and return them."""
+        np.subtract(values, self.mean, out=values)
+        np.divide(values, self.std, out=values)
+        return np.clip(values, -self.limit, self.limit, out=values)

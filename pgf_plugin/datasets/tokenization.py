@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgf_plugin.datasets.features import RaggedArray
+from pgf_plugin.datasets.sequences import IndexArray
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.pretrained import resolve_pretrained
 
@@ -18,10 +19,21 @@ class TokenizedTexts(NamedTuple):
     Attributes:
         input_ids: one int64 sequence a text, special tokens included.
         pad_token_id: what a batch is padded with.
+        unk_token_id: what stands for a word that the tokenizer does not know; None where it has
+            no such token.
+        mask_token_id: what stands for a hidden word; None where it has no such token.
+        special_token_ids: of all special tokens, those above included.
     """
 
     input_ids: RaggedArray
     pad_token_id: int
+    unk_token_id: int | None = None
+    mask_token_id: int | None = None
+    special_token_ids: tuple[int, ...] = ()
+
+    def select(self, rows: IndexArray) -> "TokenizedTexts":
+        """Copy the texts of ``rows``."""
+        return self._replace(input_ids=self.input_ids.select(rows))
 
 
 def tokenize(texts: Sequence[str], tokenizer: str, max_tokens: int) -> TokenizedTexts:
@@ -48,7 +60,13 @@ def tokenize(texts: Sequence[str], tokenizer: str, max_tokens: int) -> Tokenized
     )["input_ids"]
     lengths = [len(row) for row in rows]
     values = np.fromiter((token for row in rows for token in row), np.int64, sum(lengths))
-    return TokenizedTexts(RaggedArray.from_lengths(values, lengths), loaded.pad_token_id or 0)
+    return TokenizedTexts(
+        RaggedArray.from_lengths(values, lengths),
+        pad_token_id=loaded.pad_token_id or 0,
+        unk_token_id=loaded.unk_token_id,
+        mask_token_id=loaded.mask_token_id,
+        special_token_ids=tuple(sorted(loaded.all_special_ids)),
+    )
 
 
 def load_tokenizer(name: str) -> Any:
