@@ -54,6 +54,18 @@ def check_positive(key: str, value: Any) -> float:
     return float(value)
 
 
+def check_finite(key: str, value: Any) -> float:
+    """Return ``value`` if it is a finite number.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and what is allowed.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise ValueError(f"{key} must be a finite number, got {value!r}")
+    return float(value)
+
+
 def check_fraction(key: str, value: Any) -> float:
     """Return ``value`` if it lies in [0, 1), as a dropout rate does.
 
@@ -62,6 +74,30 @@ def check_fraction(key: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"{key} must be a number in [0, 1), got {value!r}")
+    return float(value)
+
+
+def check_probability(key: str, value: Any) -> float:
+    """Return ``value`` if it lies in [0, 1], both ends allowed.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and the interval.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{key} must be a number in [0, 1], got {value!r}")
+    return float(value)
+
+
+def check_decibels(key: str, value: Any) -> float:
+    """Return ``value`` if it is a number of decibels; ``-inf`` and ``inf`` are.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and what is allowed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError(
+            f"{key} must be a number of decibels, or float('-inf') or float('inf'), got {value!r}"
+        )
     return float(value)
 
 

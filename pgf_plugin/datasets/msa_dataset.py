@@ -13,6 +13,7 @@ from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.scaling import FeatureScaler
+from pgf_plugin.datasets.transforms.pipeline import TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
@@ -42,6 +43,8 @@ class MSADataset(BaseMSADataset):
             zeros (before the statistics are taken).
         label_range: smallest and largest label allowed.
         feature_dims: modality to the width that the model expects, checked where given.
+        transforms: what becomes of a sample, in order, after the normalization: components of
+            :mod:`pgf_plugin.datasets.transforms`, or callables.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -67,6 +70,7 @@ class MSADataset(BaseMSADataset):
         nonfinite: checks.NonFinite = "error",
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
+        transforms: Sequence[TransformLike] = (),
     ) -> None:
         if text_features and tokenizer is not None:
             raise ConfigError(
@@ -94,6 +98,7 @@ class MSADataset(BaseMSADataset):
             max_tokens=max_tokens,
             lower_case=lower_case,
             label_range=label_range,
+            transforms=transforms,
         )
 
     def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
