@@ -89,14 +89,16 @@ def check_probability(key: str, value: Any) -> float:
 
 
 def check_decibels(key: str, value: Any) -> float:
-    """Return ``value`` if it is a number of decibels; ``-inf`` and ``inf`` are.
+    """Return ``value`` if it is a number of decibels in -300 … 300, or ``-inf`` or ``inf``.
 
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (abs(value) <= 300 or math.isinf(value)):
         raise ValueError(
-            f"{key} must be a number of decibels, or float('-inf') or float('inf'), got {value!r}"
+            f"{key} must be a number of decibels between -300 and 300, or float('-inf') or "
+            f"float('inf'), got {value!r}"
         )
     return float(value)
 

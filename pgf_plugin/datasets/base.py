@@ -1,15 +1,18 @@
 """What every dataset shares: tokenized texts, ragged features, and one sample format."""
 
+import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
 from pgf_plugin.datasets.epochs import epoch_of
 from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.planting_oracle import describe_planted, planted_note
 from pgf_plugin.datasets.tokenization import TokenizedTexts, load_tokenizer, tokenize
 from pgf_plugin.datasets.transforms.pipeline import SamplePipeline, TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_positive_int
@@ -62,11 +65,15 @@ class BaseMSADataset(Dataset):
             self._tokens = self._tokenize(table.texts)
         self.pipeline = SamplePipeline(transforms, self.modalities)
         self._special_tokens = self._read_special_tokens()
+        if note := planted_note(table, self.modalities):
+            print_log(note, "current", logging.WARNING)
 
     @property
     def metainfo(self) -> dict[str, Any]:
         """What mmengine hands to metrics and visualizers."""
-        return {"dataset": type(self).__name__, "label_range": self.label_range}
+        planted = self.table.info.get("planted")
+        marked = {"planted": planted} if planted else {}
+        return {"dataset": type(self).__name__, "label_range": self.label_range, **marked}
 
     def describe(self) -> dict[str, Any]:
         """Say what the numbers measured on this dataset stand on, for reports (JSON)."""
@@ -75,6 +82,7 @@ class BaseMSADataset(Dataset):
             "source": self.table.source,
             "num_samples": len(self),
             "modalities": list(self.modalities),
+            **describe_planted(self.table, self.modalities),
         }
 
     @property

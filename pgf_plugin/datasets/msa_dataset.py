@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.formats import load_table
+from pgf_plugin.datasets.planting import plant
+from pgf_plugin.datasets.planting_config import read_planting
 from pgf_plugin.datasets.scaling import FeatureScaler
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
@@ -45,6 +48,9 @@ class MSADataset(BaseMSADataset):
         feature_dims: modality to the width that the model expects, checked where given.
         transforms: what becomes of a sample, in order, after the normalization: components of
             :mod:`pgf_plugin.datasets.transforms`, or callables.
+        planted: replaces audio and vision by synthetic sequences of a known signal-to-noise ratio,
+            such as ``dict(snr_db=0.0)``; its keys are those of
+            :func:`~pgf_plugin.datasets.planting_config.read_planting`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -71,6 +77,7 @@ class MSADataset(BaseMSADataset):
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
         transforms: Sequence[TransformLike] = (),
+        planted: Mapping[str, Any] | None = None,
     ) -> None:
         if text_features and tokenizer is not None:
             raise ConfigError(
@@ -82,7 +89,10 @@ class MSADataset(BaseMSADataset):
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
         self.nonfinite = nonfinite
         self.max_steps = checks.check_max_steps(max_steps)
-        table = _only(load_table(Path(data_root, data_file)), modalities, text_features)
+        table = load_table(Path(data_root, data_file))
+        if planted is not None:
+            table = plant(table, read_planting(planted))
+        table = _only(table, modalities, text_features)
         column = checks.split_column(table, split_column)
         checks.check_feature_dims(table, feature_dims or {})
         part = table.select(checks.split_rows(table, column, split), self.max_steps)

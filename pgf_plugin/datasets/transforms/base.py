@@ -10,13 +10,13 @@ NaN where a step has none, such as the special tokens of a text.
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.chance import keyed_generator
 from pgf_plugin.errors import ConfigError, check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
@@ -89,9 +89,7 @@ class RandomTransform(SampleTransform):
             purpose: what they are for, such as a modality: other purposes draw independently.
         """
         epoch = self._epoch(sample) if self.per_epoch else "every"
-        key = f"{self.seed}|{self.position}|{epoch}|{purpose}|{sample['sample_id']}"
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return np.random.default_rng(int.from_bytes(digest, "little"))
+        return keyed_generator(self.seed, self.position, epoch, purpose, sample["sample_id"])
 
     def _epoch(self, sample: "Sample") -> int:
         epoch = sample.get("epoch")

@@ -59,7 +59,7 @@ class DownsampleSteps(SampleTransform):
         }
 
 
-def mean_of_groups(steps: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def mean_of_groups(steps: NDArray[np.float32], size: int) -> NDArray:
     """Means (ceil(T / size), D) of groups of ``size`` steps of (T, D)."""
     if not len(steps):
         return steps
