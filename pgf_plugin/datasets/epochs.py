@@ -12,8 +12,8 @@ from typing import Any
 class EpochIndex(int):
     """The index of a sample, and the epoch that it is drawn for.
 
-    Equal to the plain integer, and usable wherever one is. Wrappers of datasets that subtract from
-    an index or take its remainder (``ConcatDataset``, ``RepeatDataset``) keep the epoch.
+    Equal to the plain integer, and usable wherever one is. A difference keeps the epoch, because
+    that is how torch's ``ConcatDataset`` finds the index in one of its datasets.
 
     Attributes:
         epoch: the epoch, from 0.
@@ -31,9 +31,6 @@ class EpochIndex(int):
 
     def __sub__(self, other: int) -> "EpochIndex":
         return EpochIndex(int(self) - other, self.epoch)
-
-    def __mod__(self, other: int) -> "EpochIndex":
-        return EpochIndex(int(self) % other, self.epoch)
 
 
 def epoch_of(index: int) -> int | None:
