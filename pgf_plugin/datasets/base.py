@@ -71,8 +71,8 @@ class BaseMSADataset(Dataset):
     @property
     def metainfo(self) -> dict[str, Any]:
         """What mmengine hands to metrics and visualizers."""
-        planted = self.table.info.get("planted")
-        marked = {"planted": planted} if planted else {}
+        used = planted_note(self.table, self.modalities) is not None
+        marked = {"planted": self.table.info["planted"]} if used else {}
         return {"dataset": type(self).__name__, "label_range": self.label_range, **marked}
 
     def describe(self) -> dict[str, Any]:

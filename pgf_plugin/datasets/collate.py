@@ -47,6 +47,11 @@ def msa_collate(
     """
     if pad_to_multiple_of is not None:
         check_positive_int("collate_fn.pad_to_multiple_of", pad_to_multiple_of)
+    if truncate and not pad_to:
+        raise ConfigError(
+            "collate_fn.truncate cuts to pad_to, which is not set: give it, such as pad_to=dict("
+            "audio=500)"
+        )
     lengths = _Lengths(_check_pad_to(pad_to), truncate, pad_to_multiple_of or 1)
     inputs: dict[str, Tensor] = {}
     first = samples[0]

@@ -90,19 +90,18 @@ class LengthBucketSampler(Sampler[list[int]]):
         self.pool_batches = check_positive_int("batch_sampler.pool_batches", pool_batches)
         self.drop_last = drop_last
         self._costs = _costs(_lengths(sampler), key).tolist()
-        # Of an infinite sampler, which goes on where it stopped when it is iterated again: windows
-        # drawn so far, and places in its stream, of which each rank has every `world_size`-th.
-        self._windows = 0
-        self._places = count(getattr(sampler, "rank", 0), getattr(sampler, "world_size", 1))
 
     def __iter__(self) -> Iterator[list[int]]:
         indices = iter(self._indices())
         # All that a finite sampler has; as much of an infinite one, up to whole batches.
         size = -(-len(self.sampler) // self.batch_size) * self.batch_size  # type: ignore[arg-type]
+        # Drawn anew in every epoch, or every window of an infinite sampler, which has no epoch.
+        draw = getattr(self.sampler, "seed", 0) + getattr(self.sampler, "epoch", 0)
         while window := list(islice(indices, size)):
             if self.drop_last:
                 window = window[: len(window) // self.batch_size * self.batch_size]
-            yield from self._shuffled_batches(window)
+            yield from self._shuffled_batches(window, draw)
+            draw += 1
 
     def __len__(self) -> int:
         """The number of batches of this rank."""
@@ -113,33 +112,26 @@ class LengthBucketSampler(Sampler[list[int]]):
         """The sampler's indices, each with its epoch."""
         sampler: Any = self.sampler
         if isinstance(sampler, InfiniteSampler):
-            for place, index in zip(self._places, sampler, strict=False):
+            # Each rank takes every `world_size`-th index of one stream of passes.
+            places = count(sampler.rank, sampler.world_size)
+            for place, index in zip(places, sampler, strict=False):
                 yield EpochIndex(index, place // sampler.size)
         else:
             epoch = getattr(sampler, "epoch", None)
             for index in sampler:
                 yield index if epoch is None else EpochIndex(index, epoch)
 
-    def _shuffled_batches(self, indices: list[int]) -> Iterator[list[int]]:
-        """Batches of ``indices``, in an order drawn anew for each window and epoch."""
+    def _shuffled_batches(self, indices: list[int], draw: int) -> Iterator[list[int]]:
+        """Batches of ``indices``, in an order that ``draw`` gives."""
         pool = self.batch_size * self.pool_batches
         batches = [
             batch
             for start in range(0, len(indices), pool)
             for batch in self._batches(indices[start : start + pool])
         ]
-        generator = torch.Generator().manual_seed(
-            getattr(self.sampler, "seed", 0) + self._draw_number()
-        )
+        generator = torch.Generator().manual_seed(draw)
         for position in torch.randperm(len(batches), generator=generator).tolist():
             yield batches[position]
-
-    def _draw_number(self) -> int:
-        """The epoch; behind an infinite sampler, which has none, the number of the window."""
-        if not isinstance(self.sampler, InfiniteSampler):
-            return getattr(self.sampler, "epoch", 0)
-        self._windows += 1
-        return self._windows - 1
 
     def _batches(self, indices: list[int]) -> list[list[int]]:
         # The sort is stable: among equal lengths the sampler's random order stays.
