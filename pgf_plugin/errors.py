@@ -42,6 +42,17 @@ def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     return value
 
 
+def check_bool(key: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        ValueError: naming ``key`` and the value received.
+    """
+    if value is not True and value is not False:
+        raise ValueError(f"{key} must be True or False, got {value!r}")
+    return value
+
+
 def check_positive(key: str, value: Any) -> float:
     """Return ``value`` if it is a finite number above 0.
 

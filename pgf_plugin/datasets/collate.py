@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_positive_int
 from pgf_plugin.registry import FUNCTIONS
 from pgf_plugin.structures import MODALITIES, MSADataSample
 
@@ -47,7 +47,7 @@ def msa_collate(
     """
     if pad_to_multiple_of is not None:
         check_positive_int("collate_fn.pad_to_multiple_of", pad_to_multiple_of)
-    if truncate and not pad_to:
+    if check_bool("collate_fn.truncate", truncate) and not pad_to:
         raise ConfigError(
             "collate_fn.truncate cuts to pad_to, which is not set: give it, such as pad_to=dict("
             "audio=500)"

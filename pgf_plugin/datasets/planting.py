@@ -38,6 +38,7 @@ INTERVAL = "planted_interval"
 """Name of the further labels that hold where the signal is: (N, 2) begin and end in seconds."""
 
 _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\s\u3040-\u30ff\u4e00-\u9fff]+")
+"""A word, or one Chinese or Japanese character: between those there are no spaces."""
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def test_indices_keep_their_epoch_through_processes_and_wrappers(make):
     assert content([ConcatDataset([dataset, dataset])[index]]) == expected
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("workers", [0, 2])
 def test_training_by_steps_knows_the_pass_of_every_sample(make, workers):
     """Batches fetched ahead, and batches that reach into the next pass, draw for their own."""
@@ -194,6 +195,7 @@ class StopHook(Hook):
             raise KeyboardInterrupt
 
 
+@pytest.mark.engine
 def test_a_resumed_run_is_given_what_the_undisturbed_one_was(make, tmp_path):
     def run(name: str, *hooks, resume=False) -> list:
         loader = {

@@ -135,7 +135,10 @@ def test_even_alignment_to_text_features_uses_every_step():
     aligned = build("AlignToText")({**one, "text": text})
     assert order(aligned["audio"]) == [0.5, 2.5, 4.5, 6.5]
     assert len(aligned["vision"]) == 4
-    assert len(build("AlignToText")({**sample(audio=0), "text": text})["audio"]) == 0
+    nothing = {**sample(audio=0), "text": text}
+    del nothing["input_ids"]
+    assert len(build("AlignToText")(nothing)["audio"]) == 0
+    assert len(build("AlignToText")({**one, "text": text[:0]})["audio"]) == 0
 
 
 def test_alignment_by_times_takes_what_overlaps_each_word():
@@ -221,6 +224,7 @@ REFUSED = [
     ("CropSteps", {"max_steps": {"audio": 0}}, "max_steps.audio must be an integer >= 1"),
     ("CropSteps", {"max_steps": {"audio": 4}, "where": "middle"}, "where must be one of"),
     ("CropSteps", {"max_steps": {"audio": 4}, "seed": -1}, "seed must be an integer >= 0"),
+    ("CropSteps", {"max_steps": {"audio": 4}, "per_epoch": "no"}, "per_epoch must be True or"),
     ("DownsampleSteps", {"factor": 0}, "factor must be an integer >= 1"),
     ("DownsampleSteps", {"factor": {}}, "factor names no modality"),
     ("DownsampleSteps", {"factor": 2, "how": "max"}, "how must be one of 'mean', 'stride'"),

@@ -73,7 +73,9 @@ class AlignToText(SampleTransform):
     def _align(self, sample: "Sample", name: str, length: int) -> "Sample":
         steps, times = sample[name], sample.get(f"{name}_times")
         text_times = sample.get("text_times")
-        if self.how == "mmsa":
+        if not length:
+            pooled = steps[:0]
+        elif self.how == "mmsa":
             pooled = mean_of_strided(steps, length)
         elif self.how == "times" and times is not None and text_times is not None:
             pooled = mean_by_times(steps, times, text_times)

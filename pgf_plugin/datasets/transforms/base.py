@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.chance import keyed_generator
-from pgf_plugin.errors import ConfigError, check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, check_bool, check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class RandomTransform(SampleTransform):
 
     def __init__(self, seed: int, per_epoch: bool) -> None:
         self.seed = check_positive_int("seed", seed, at_least=0)
-        self.per_epoch = per_epoch
+        self.per_epoch = check_bool("per_epoch", per_epoch)
 
     def prepare(self, sample: "Sample") -> "Sample":
-        """Leave new input as it is."""
+        """Leave new input as it is: what is drawn, and what disturbs, is not for it."""
         return sample
 
     def generator(self, sample: "Sample", purpose: str) -> Generator:

@@ -71,10 +71,11 @@ class MissingModality(RandomTransform):
 
 @TRANSFORMS.register_module()
 class ModalityDropout(MissingModality):
-    """Augmentation: as :class:`MissingModality`, but something that carries signal always stays.
+    """Takes modalities from samples as augmentation, but never all that carry signal.
 
-    What carries signal is a modality with a step that is not zero, or a word. If all that do were
-    drawn, one of them, drawn at random, is kept.
+    As :class:`MissingModality`, drawn anew in every epoch. What carries signal is a modality with a
+    step that is not zero, or a word. If all that do were drawn, one of them, drawn at random, is
+    kept.
 
     Args:
         rate: probability in [0, 1] that a sample lacks audio, and that it lacks vision; or modality

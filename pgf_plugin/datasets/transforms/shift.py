@@ -13,7 +13,7 @@ from pgf_plugin.datasets.transforms.base import (
     named_in,
     with_steps,
 )
-from pgf_plugin.errors import ConfigError, check_finite, check_positive
+from pgf_plugin.errors import ConfigError, check_bool, check_finite, check_positive
 from pgf_plugin.registry import TRANSFORMS
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TimeShift(RandomTransform):
                 raise ConfigError(f"{key} must be a dict such as dict(audio=10), got {value!r}")
         self.shift = by_modality(self.unit, shift, _integer if seconds is None else check_finite)
         self.rate = by_modality("rate", rate, check_positive) if rate else {}
-        self.random = random
+        self.random = check_bool("random", random)
         self.named = (*named_in(shift), *named_in(rate))
 
     def __call__(self, sample: "Sample") -> "Sample":
@@ -78,10 +78,6 @@ class TimeShift(RandomTransform):
                 drawn = self.generator(sample, name)
                 distance = int(drawn.integers(-abs(distance), abs(distance), endpoint=True))
             sample = with_steps(sample, name, shifted(values, distance))
-        return sample
-
-    def prepare(self, sample: "Sample") -> "Sample":
-        """Leave new input as it is: a shift is a disturbance, drawn or not."""
         return sample
 
     def _rate(self, sample: "Sample", name: str) -> float:
