@@ -1,4 +1,4 @@
-"""``pgf data``: inspect feature files, convert them to a store that opens at once, verify stores."""
+"""``pgf data``: inspect and validate feature files, convert them to stores, verify stores."""
 
 import argparse
 from dataclasses import replace
