@@ -15,73 +15,75 @@ PROTO = b"\x80\x04"
 MEBI = 1 << 20
 
 
-def list_of(count: int, item: bytes) -> bytes:
-    return b"](" + item * count + b"e"
+def got(level: int) -> bytes:
+    """The instruction that takes entry ``level`` of the memo."""
+    return b"h" + bytes([level])
 
 
-# Programs that are small and would become large; the comment says how.
+def put(level: int) -> bytes:
+    return b"q" + bytes([level])
+
+
+def number(value: int) -> bytes:
+    return b"K" + bytes([value])
+
+
+NAMES = {"set": b"cbuiltins\nset\n", "array": b"cnumpy.core.multiarray\n_reconstruct\n"}
+FLOATS = b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R"
+OBJECTS = b"cnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87R"
+LEVELS = range(8)
+
+# Programs that are small, and what they describe would be large.
 BOMBS = {
-    "sets": b"](" + b"\x8f" * 3 * MEBI + b"e.",  # a set takes 216 bytes, its instruction one
-    "memo": b"N" + b"\x94" * 8 * MEBI + b".",  # so does an entry of the memo, about
-    "the same set again and again": (
-        list_of(20_000, b"K\x01M\x00\x01")
-        + b"q\x00"
-        + b"cbuiltins\nset\nq\x01("
-        + b"h\x01h\x00\x85R" * 50_000
+    "sets": b"](" + b"\x8f" * 3 * MEBI + b"e.",
+    "memo": b"N" + b"\x94" * 8 * MEBI + b".",
+    "one set again and again": (
+        b"](" + number(1) * 20_000 + b"e" + put(0) + NAMES["set"] + put(1)
+        + b"(" + (got(1) + got(0) + b"\x85R") * 50_000 + b"l."
+    ),
+    "one text encoded again and again": (
+        b"X" + (200_000).to_bytes(4, "little") + b"a" * 200_000 + put(0)
+        + b"c_codecs\nencode\n" + put(1) + b"X\x06\x00\x00\x00latin1" + put(2)
+        + b"(" + (got(1) + got(0) + got(2) + b"\x86R") * 50_000 + b"l."
+    ),
+    "the same objects in many arrays": (
+        b"](" + b"N" * 50_000 + b"e" + put(0) + OBJECTS + put(1) + NAMES["array"] + put(2) + b"("
+        + (got(2) + b")R(K\x01J\x50\xc3\x00\x00\x85" + got(1) + b"\x89" + got(0) + b"tb") * 20_000
         + b"l."
     ),
-    "the same text encoded again and again": (
-        b"X" + (200_000).to_bytes(4, "little") + b"a" * 200_000 + b"q\x00c_codecs\nencode\nq\x01"
-        b"X\x06\x00\x00\x00latin1q\x02(" + b"h\x01h\x00h\x02\x86R" * 50_000 + b"l."
+    "billion laughs": (
+        b"]" + put(0) + b"".join(b"](" + got(n) * 100 + b"e" + put(n + 1) for n in LEVELS) + b"."
     ),
-    "the same objects in arrays": (
-        list_of(50_000, b"N") + b"q\x00cnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87Rq\x01"
-        b"cnumpy.core.multiarray\n_reconstruct\nq\x02(" + b"h\x02)R(K\x01J\x50\xc3\x00\x00\x85"
-        b"h\x01\x89h\x00tb" * 20_000 + b"l."
+    "billion laughs of tuples": (
+        b")" + put(0) + b"".join(b"(" + got(n) * 200 + b"t" + put(n + 1) for n in LEVELS) + b"."
     ),
-    "billion laughs": b"](K\x01K\x02eq\x00"
-    + b"".join(
-        b"]("
-        + b"h"
-        + bytes([level]) * 1
-        + (b"h" + bytes([level])) * 99
-        + b"eq"
-        + bytes([level + 1])
-        for level in range(8)
-    )
-    + b".",
-    "billion laughs of tuples": b")q\x00"
-    + b"".join(
-        b"(" + (b"h" + bytes([level])) * 200 + b"tq" + bytes([level + 1]) for level in range(8)
-    )
-    + b".",
-    "billion laughs of dicts": b"}q\x00"
-    + b"".join(
-        b"}("
-        + b"".join(b"K" + bytes([key]) + b"h" + bytes([level]) for key in range(200))
-        + b"uq"
-        + bytes([level + 1])
-        for level in range(8)
-    )
-    + b".",
+    "billion laughs of dicts": (
+        b"}" + put(0)
+        + b"".join(
+            b"}(" + b"".join(number(key) + got(n) for key in range(200)) + b"u" + put(n + 1)
+            for n in LEVELS
+        )
+        + b"."
+    ),
     "deeply nested": b"]" * 100_000 + b"a" * 99_999 + b".",
     "deeply nested tuples": b")" + b"\x85" * 100_000 + b".",
     "deeply nested marks": b"(" * 100_000 + b"l" * 100_000 + b".",
-    "nested deeper with each key": b"}q\x00(K\x00)"
-    + b"".join(b"q\x01K" + bytes([key]) + b"h\x01" + b"\x85" * 10 for key in range(1, 30))
-    + b"u.",
+    "nested deeper with each key": (
+        b"}(" + number(0) + b")"
+        + b"".join(put(1) + number(key) + got(1) + b"\x85" * 10 for key in range(1, 30))
+        + b"u."
+    ),
     "bytes that are not there": b"\x8e" + (1 << 40).to_bytes(8, "little") + b"abc.",
     "text that is not there": b"\x8d" + (1 << 62).to_bytes(8, "little") + b"abc.",
     "an array that is not there": (
-        b"cnumpy.core.numeric\n_frombuffer\n(C\x04abcdcnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R"
-        b"J\xff\xff\xff\x7f\x85X\x01\x00\x00\x00CtR."
+        b"cnumpy.core.numeric\n_frombuffer\n(C\x04abcd" + FLOATS
+        + b"J\xff\xff\xff\x7f\x85X\x01\x00\x00\x00CtR."
     ),
     "an index of the memo beyond all": b"](r\xff\xff\xff\xffj\xff\xff\xff\x7fe.",
-    "an integer without end": b"\x8b" + (1 * MEBI).to_bytes(4, "little") + b"\x01" * MEBI + b".",
+    "an integer without end": b"\x8b" + MEBI.to_bytes(4, "little") + b"\x01" * MEBI + b".",
     "digits without end": b"I" + b"9" * MEBI + b"\n.",
     "a line without end": b"c" + b"a" * MEBI,
-    "texts of one long dtype": b"cnumpy\ndtype\nX\x0b\x00\x00\x00S2000000000\x85R)\x86.",
-}
+}  # fmt: skip
 
 
 @pytest.fixture
