@@ -1,7 +1,7 @@
-"""What the published data sets are known by."""
+"""What the formats have in common: names of splits, and the published data sets."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,12 @@ PUBLISHED = {
     "CH-SIMS": Published((1368, 456, 457), (-1.0, 1.0)),
     "CH-SIMS v2": Published((2722, 647, 1034), (-1.0, 1.0)),
 }
+
+SPLIT_FILES = ("train", "dev", "valid", "val", "validation", "test")
+"""Names of splits, and of the files that hold one each."""
+
+Unlabelled = Literal["error", "keep"]
+"""Whether utterances without label are refused, or read with NaN."""
 
 _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 

@@ -21,14 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import describe_source
+from pgf_plugin.datasets.formats.known import SPLIT_FILES, describe_source
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe
 from pgf_plugin.datasets.sequences import ArrayList
 from pgf_plugin.errors import DataError, check_positive_int
-
-SPLIT_FILES = ("train", "dev", "valid", "val", "validation", "test")
-"""Names of splits, and of the files that hold one each."""
 
 EXPECTED = (
     "a list of ((words, visual, acoustic, …), label, id) for one split, or a dict of such lists "

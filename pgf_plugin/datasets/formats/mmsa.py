@@ -21,21 +21,18 @@ with ``labels`` (N, 1, 1) and without texts; they are padded at the start.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import describe_source
+from pgf_plugin.datasets.formats.known import Unlabelled, describe_source
 from pgf_plugin.datasets.formats.mmsa_split import EXPECTED, MMSASplit, Padding
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import describe
 from pgf_plugin.datasets.sequences import JoinedSequences
 from pgf_plugin.errors import DataError, check_one_of
 from pgf_plugin.structures import MODALITIES
-
-Unlabelled = Literal["error", "keep"]
 
 
 def read_mmsa(

@@ -11,7 +11,7 @@ def describe(content: Any) -> str:
     if isinstance(content, Mapping):
         return f"a dict with the keys {sorted(map(str, content))[:8]}"
     if isinstance(content, np.ndarray):
-        return f"an array {content.shape} of {content.dtype}"
+        return f"a ndarray {content.shape} of {content.dtype}"
     size = f" of {len(content)}" if isinstance(content, list | tuple) else ""
     return f"a {type(content).__name__}{size}"
 
