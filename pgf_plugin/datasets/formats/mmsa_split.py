@@ -190,12 +190,9 @@ class MMSASplit:
 
     def _list(self, key: str) -> list[Any]:
         values = self.content[key]
-        if not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) == 0:
+        if not isinstance(values, list | tuple) and getattr(values, "ndim", 0) == 0:
             raise DataError(f"{self.where}: {key} must be a list, got {describe(values)}")
-        try:
-            return list(values)
-        except ValueError as error:  # numpy texts are checked when they are used
-            raise DataError(f"{self.where}: {key} is no text ({error})") from error
+        return list(values)
 
     def _check_count(self, key: str, count: int) -> None:
         if count != len(self):

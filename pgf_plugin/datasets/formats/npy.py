@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.formats.texts import check_texts
 from pgf_plugin.datasets.sequences import LazySequences, offsets_of
 from pgf_plugin.errors import DataError
 
@@ -132,9 +133,10 @@ class NpzFile:
                         f"{key} has {member.file_size - header.offset} bytes, its shape "
                         f"{header.shape} needs {header.bytes}"
                     )
-                if member.compress_type == zipfile.ZIP_STORED and header.bytes >= _MAPPED_BYTES:
+                stored = member.compress_type == zipfile.ZIP_STORED
+                if stored and header.bytes >= _MAPPED_BYTES and header.dtype.kind in "biuf":
                     return self._map(member, header)
-                flat = np.frombuffer(file.read(), header.dtype)
+                flat = check_texts(np.frombuffer(file.read(), header.dtype))
             return flat.reshape(header.shape, order="F" if header.fortran else "C")
         except DataError as error:
             raise DataError(f"{self.path}: {key} is {error}") from None

@@ -104,10 +104,7 @@ class _Reader:
             return [""] * self.count
         values = np.atleast_1d(self.archive[key])
         self._check_rows(key, values)
-        try:
-            return [decode_text(value) for value in values]
-        except ValueError as error:
-            raise DataError(f"{self.path}: {key} is no text ({error})") from error
+        return [decode_text(value) for value in values]
 
     def labels(self, key: str) -> NDArray[np.float32]:
         """Labels, (N, n)."""

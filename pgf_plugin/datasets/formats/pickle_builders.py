@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.formats.pickle_machine import Budget, Builder, LazyText
+from pgf_plugin.datasets.formats.texts import check_texts
 from pgf_plugin.errors import DataError
 
 _PLAIN_KINDS = "biufSU"
@@ -134,14 +135,14 @@ def _array(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
 
 def _flat(raw: Any, dtype: Any) -> NDArray:
     # numpy refuses a dtype of objects here.
-    return np.frombuffer(_raw_bytes(raw), _plain_dtype(dtype))
+    return check_texts(np.frombuffer(_raw_bytes(raw), _plain_dtype(dtype)))
 
 
 def _scalar(dtype: Any, raw: Any = b"") -> Any:
     kind = _plain_dtype(dtype)
     if kind.hasobject:
         return raw
-    return np.frombuffer(_raw_bytes(raw), kind, count=1)[0]
+    return check_texts(np.frombuffer(_raw_bytes(raw), kind, count=1))[0]
 
 
 def _plain_dtype(dtype: Any) -> np.dtype:

@@ -68,7 +68,7 @@ def find_features(
 
 def holds_features(where: FeatureColumns, columns: Mapping[str, Column]) -> bool:
     """Whether the columns hold features, and not, say, the paths of recordings."""
-    if where.numbered:
+    if where.numbered or not isinstance(columns[where.column], list):
         return True
     texts = (value for value in columns[where.column] if isinstance(value, str) and value.strip())
     text = next(texts, "[").strip()

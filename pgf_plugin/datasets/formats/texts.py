@@ -1,9 +1,11 @@
 """Texts, identifiers and descriptions of what pickles hold."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def describe(content: Any) -> str:
@@ -14,6 +16,19 @@ def describe(content: Any) -> str:
         return f"a ndarray {content.shape} of {content.dtype}"
     size = f" of {len(content)}" if isinstance(content, list | tuple) else ""
     return f"a {type(content).__name__}{size}"
+
+
+def check_texts(array: NDArray) -> NDArray:
+    """Return ``array`` if it holds no text that Python cannot represent; it would crash on one.
+
+    Raises:
+        ValueError: for such a text.
+    """
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        points = np.frombuffer(array, array.dtype.byteorder.replace("|", "=") + "u4")
+        if points.max() > sys.maxunicode:
+            raise ValueError("a text has characters beyond Unicode")
+    return array
 
 
 def decode_text(text: Any) -> str:
