@@ -96,7 +96,7 @@ def find_columns(
             for modality, usual in _EXTRA_LABELS.items()
             if (name := _first(names, [usual])) and name not in chosen.labels
         },
-        features=_features(names, chosen, text),
+        features=_features(path, names, chosen, text),
     )
     for what, missing, option in (
         ("labels", labelled and not found.labels, "label_column (or unlabelled='keep')"),
@@ -121,17 +121,22 @@ def _check_chosen(path: Path, names: Sequence[str], chosen: Names) -> None:
             check_one_of(f"{option} for {path}", column, names)
 
 
-def _features(names: Sequence[str], chosen: Names, text: str | None) -> dict[str, FeatureColumns]:
+def _features(
+    path: Path, names: Sequence[str], chosen: Names, text: str | None
+) -> dict[str, FeatureColumns]:
     features = {}
     options = {"text": chosen.text_features, "audio": chosen.audio, "vision": chosen.vision}
     for modality, option in options.items():
         bases = _FEATURES[modality] if option is None else (option.lower(),)
-        found = find_features(names, bases, text)
+        try:
+            found = find_features(names, bases, text)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
         if found is not None:
             features[modality] = found
         elif option is not None:
             key = "text_features" if modality == "text" else modality
-            check_one_of(f"{key}_column", option, names)
+            check_one_of(f"{key}_column for {path}", option, names)
     return features
 
 

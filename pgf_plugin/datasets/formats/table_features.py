@@ -144,7 +144,7 @@ def _array(where: str, value: Any) -> NDArray[np.float32]:
             value = json.loads(value) if value.strip() else None
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is no list ({error})") from error
-    if value is None or len(np.atleast_1d(value)) == 0:
+    if value is None or (isinstance(value, list) and not value):
         return np.zeros((0, 0), np.float32)
     try:
         array = np.asarray(value, np.float32)

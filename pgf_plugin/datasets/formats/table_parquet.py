@@ -33,15 +33,14 @@ class ParquetFile:
         try:
             with pq.ParquetFile(path) as file:
                 self.names = list(file.schema_arrow.names)
-                self._texts = [
-                    field.name for field in file.schema_arrow if pa.types.is_string(field.type)
-                ]
+                self._texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
                 metadata = file.metadata
                 groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         except _MALFORMED as error:
             raise self._unreadable(error) from error
-        values = sum(g.column(index).num_values for g in groups for index in range(g.num_columns))
-        self._check_expansion(8 * max(values, metadata.num_rows))
+        chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
+        self._check_expansion(8 * max(sum(c.num_values for c in chunks), metadata.num_rows))
+        self._check_expansion(sum(chunk.total_uncompressed_size for chunk in chunks))
 
     def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
         """Read ``columns``; those in ``numbers`` as float32, lists as sequences."""
@@ -61,15 +60,14 @@ class ParquetFile:
 
     def _numbers(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float32]:
         if not _is_number(column.type):
-            raise DataError(
-                f"{self.path}: {name} must hold numbers, got {column.type}: write it as numbers"
-            )
+            kind = "text" if name in self._texts else column.type
+            raise DataError(f"{self.path}: {name} must hold numbers, got {kind}")
         return column.cast(pa.float32(), safe=False).to_numpy()
 
     def _values(self, name: str, column: pa.Array) -> Column:
         if isinstance(column, pa.ChunkedArray):  # of no chunk, or of dictionaries that differ
             column = pa.concat_arrays(column.unify_dictionaries().chunks)
-        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
             lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
             self._check_expansion(pc.sum(lengths).as_py() or 0)
         if _is_list(column.type):
@@ -117,3 +115,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
