@@ -172,7 +172,7 @@ def _in_new_process(side: str, file: str) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The results as a Markdown table, with ratios to MMSA's side of the same kind of text."""
     lines = [
-        "| side | first batch | epoch | peak memory | padded / real steps: text, audio, vision, all |",
+        "| side | first batch | epoch | peak memory | padded / real: text, audio, vision, all |",
         "|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -183,7 +183,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
             ("epoch_s", "s", 1),
             ("peak_bytes", "MB", 1e-6),
         ):
-            ratio = f" ({base[key] / result[key]:.1f}x)" if result is not base else ""
+            # In one process, the second side may need no memory beyond the first one's.
+            ratio = f" ({base[key] / (result[key] or 1):.1f}x)" if result is not base else ""
             cells.append(f"{result[key] * factor:.{0 if unit == 'MB' else 3}f} {unit}{ratio}")
         waste = result.get("padding_waste", {})
         cells.append(", ".join(f"{value:.2f}" for value in waste.values()) or "-")
