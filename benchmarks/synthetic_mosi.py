@@ -17,20 +17,7 @@ DIMS = {"text": 768, "audio": 5, "vision": 20}
 LOG_SECONDS = (1.218, 0.664)
 """Mean and deviation of the logarithm of an utterance's seconds."""
 
-LOG_WORDS = [
-    "the",
-    "movie",
-    "was",
-    "really",
-    "good",
-    "bad",
-    "i",
-    "think",
-    "a",
-    "great",
-    "film",
-    "but",
-]
+LOG_WORDS = (0.798, 1.361, 0.319)
 """log(words) = 0.798 log(seconds) + 1.361, with this deviation."""
 
 TOKENS = (1.07, 2.0)
@@ -39,26 +26,10 @@ TOKENS = (1.07, 2.0)
 LONGEST_SECONDS = 30.0
 """Where audio and vision are cut: the seconds that their padded lengths hold."""
 
-WORDS = [
-    "the",
-    "movie",
-    "was",
-    "really",
-    "good",
-    "bad",
-    "i",
-    "think",
-    "that",
-    "it",
-    "is",
-    "a",
-    "great",
-    "film",
-    "but",
-    "not",
-    "very",
-    "funny",
-]
+WORDS = (
+    *("the", "movie", "was", "really", "good", "bad", "i", "think", "that", "it", "is", "a"),
+    *("great", "film", "but", "not", "very", "funny"),
+)
 
 
 def write_synthetic_mosi(path: Path, share: float = 1.0, seed: int = 0) -> Path:
