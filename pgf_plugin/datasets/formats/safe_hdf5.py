@@ -90,7 +90,7 @@ class Hdf5File:
         Raises:
             DataError: if it lies elsewhere, is of another type, or claims more than is stored.
         """
-        dataset = self._member(parent, name, self._h5py.Dataset, "array")
+        dataset = self._member(parent, name, self._h5py.Dataset, "dataset")
         if dataset.is_virtual or dataset.external:
             raise self._refusal(dataset, "takes its values from other files")
         self._check_type(dataset)
@@ -115,7 +115,9 @@ class Hdf5File:
         if link is None:
             raise DataError(f"{where}: there is no such {description}")
         if not isinstance(link, self._h5py.HardLink):
-            raise DataError(f"{where} is a {type(link).__name__} to another place, not followed")
+            raise DataError(
+                f"{where} is a link to another place ({type(link).__name__}): it is not followed"
+            )
         member = parent[name]
         if not isinstance(member, kind):
             raise DataError(f"{where} must be a {description}, got {type(member).__name__}")
@@ -198,18 +200,21 @@ def _grid(dataset: Any) -> list[range]:
 def _unpack(raw: bytes, filters: list[int], skipped: int, dataset: Any) -> NDArray:
     """Undo the filters of a chunk, the last one first."""
     size = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    whole = True
     for position, code in reversed(list(enumerate(filters))):
         if skipped >> position & 1:
             continue
         if code == _DEFLATE:
-            raw = zlib.decompressobj().decompress(raw, size + 1)  # one more, to see that there is
+            unpacker = zlib.decompressobj()
+            raw = unpacker.decompress(raw, size + 1)  # one more, to see that there is
+            whole = whole and unpacker.eof
         else:
             planes = np.frombuffer(raw, np.uint8).reshape(dataset.dtype.itemsize, -1)
             raw = planes.T.tobytes()
-    if len(raw) != size:
+    if len(raw) != size or not whole:
         raise DataError(
-            f"{dataset.file.filename}, {dataset.name}: a chunk holds {len(raw)} bytes or more "
-            f"instead of {size}: the file is damaged or hostile"
+            f"{dataset.file.filename}, {dataset.name}: a chunk does not unpack to the {size} bytes "
+            "that it claims: the file is damaged or hostile"
         )
     return np.frombuffer(raw, dataset.dtype).reshape(dataset.chunks)
 
