@@ -4,18 +4,28 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.arguments import check_text, checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.scaling import FeatureScaler
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
+from pgf_plugin.errors import ConfigError, DataError, check_positive, check_positive_int
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
+
+
+def _check_text_source(arguments: Mapping[str, Any]) -> None:
+    if arguments["text_features"] and arguments["tokenizer"] is not None:
+        raise ConfigError(
+            "text_features=True takes text from the file, but tokenizer is "
+            f"{arguments['tokenizer']!r}: set tokenizer=None, or text_features=False"
+        )
 
 
 @DATASETS.register_module()
@@ -50,6 +60,18 @@ class MSADataset(BaseMSADataset):
             arguments: an empty split, a modality it lacks, NaN or inf, a label outside the range.
     """
 
+    @checked_arguments(
+        _check_text_source,
+        split=check_text,
+        modalities=checks.check_used,
+        max_tokens=check_positive_int,
+        max_steps=lambda _, steps: checks.check_max_steps(steps),
+        normalize=checks.check_names,
+        clip_std=optional(check_positive),
+        nonfinite=one_of("error", "zero"),
+        label_range=checks.check_range,
+        feature_dims=checks.check_widths,
+    )
     def __init__(
         self,
         data_file: str,
@@ -68,13 +90,6 @@ class MSADataset(BaseMSADataset):
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
     ) -> None:
-        if text_features and tokenizer is not None:
-            raise ConfigError(
-                f"text_features=True takes text from the file, but tokenizer is {tokenizer!r}: "
-                "set tokenizer=None, or text_features=False"
-            )
-        check_one_of("nonfinite", nonfinite, ("error", "zero"))
-        normalize = checks.check_names("normalize", normalize)
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
         self.nonfinite = nonfinite
         self.max_steps = checks.check_max_steps(max_steps)

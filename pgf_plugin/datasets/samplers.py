@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
+from pgf_plugin.arguments import checked_arguments
 from pgf_plugin.errors import ConfigError, check_positive_int
 from pgf_plugin.registry import DATA_SAMPLERS
 
@@ -40,6 +41,7 @@ class LengthBucketSampler(Sampler[list[int]]):
         ConfigError: if the sampler's dataset has no ``text_lengths``.
     """
 
+    @checked_arguments(batch_size=check_positive_int, pool_batches=check_positive_int)
     def __init__(
         self,
         sampler: Sampler[int],
@@ -56,8 +58,8 @@ class LengthBucketSampler(Sampler[list[int]]):
                 "the dataloader"
             )
         self.sampler = sampler
-        self.batch_size = check_positive_int("batch_size", batch_size)
-        self.pool_batches = check_positive_int("batch_sampler.pool_batches", pool_batches)
+        self.batch_size = batch_size
+        self.pool_batches = pool_batches
         self.drop_last = drop_last
         self._lengths = lengths.tolist()
 

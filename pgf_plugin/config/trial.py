@@ -1,0 +1,134 @@
+"""Builds small components of the engine and of this package, so that they check their values.
+
+Hooks, metrics, optimizers, their wrappers, schedulers, dataloaders and log processors read no file
+when they are built, and have no size. Those of other distributions are not built here: nobody knows
+what their constructors do.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import PARAM_SCHEDULERS
+from torch.optim import SGD, Optimizer
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
+
+from pgf_plugin.config.signatures import arguments_of, component_name
+from pgf_plugin.config.values import REFUSALS, search, text_of
+
+_KNOWN = ("mmengine", "pgf_plugin", "torch")
+_OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer")
+"""Keys of a node that its builder takes out, or builds by itself."""
+
+_ENDLESS = 10**9
+_STEPS_AN_EPOCH = 100
+
+Build = Callable[[dict[str, Any]], Any]
+
+
+def trial_problems(
+    registry: str,
+    component: Callable[..., Any],
+    key: str,
+    given: Mapping[str, Any],
+    *,
+    end: int | None = None,
+    complete: bool = True,
+) -> Iterator[tuple[str, str]]:
+    """Find the values that the constructor of a small component refuses.
+
+    Args:
+        registry: Python name of the component's registry.
+        component: the class.
+        key: place of its config.
+        given: its arguments, as the config has them.
+        end: epochs of the run, where schedulers end by default.
+        complete: whether ``given`` is all that the config says.
+
+    Yields:
+        key of the argument and the message.
+    """
+    build = _builder(registry, component, end)
+    if build is None:
+        return
+    given = {name: value for name, value in given.items() if name not in _OF_BUILDERS}
+    has_defaults = not any(name in given for name in arguments_of(component).required)
+    excused = _refusal_of_defaults(build) if has_defaults else ()
+    name = component_name(component)
+    for place, message in search(build, key, given, complete=complete, excused=excused):
+        yield place, message if name in message else f"{name} refuses it: {message}"
+
+
+def loader_problems(key: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Find the values that a dataloader refuses, apart from its data set, samplers and functions.
+
+    Args:
+        key: place of its config.
+        given: arguments of torch's ``DataLoader`` that are numbers and switches, and
+            ``batch_sampler`` where the config has one.
+
+    Yields:
+        key of the argument and the message.
+    """
+    for place, message in search(_build_loader, key, given):
+        yield place, f"DataLoader refuses it: {message}"
+
+
+def _builder(registry: str, component: Callable[..., Any], end: int | None) -> Build | None:
+    """How to build a component by its arguments; None where it is not tried."""
+    if (getattr(component, "__module__", None) or "").partition(".")[0] not in _KNOWN:
+        return None
+    if registry in ("HOOKS", "METRICS", "LOG_PROCESSORS"):
+        return lambda given: component(**given)
+    if registry == "OPTIMIZERS":
+        return lambda given: component([_parameter()], **given)
+    if registry == "PARAM_SCHEDULERS":
+        return lambda given: _build_scheduler(component, given, end)
+    if registry == "OPTIM_WRAPPERS" and isinstance(component, type):
+        return _build_wrapper if issubclass(component, OptimWrapper) else None
+    return None
+
+
+def _refusal_of_defaults(build: Build) -> Collection[str]:
+    """What a component says without any argument: then it is the machine that lacks something."""
+    try:
+        build({})
+    except REFUSALS as error:
+        return (text_of(error),)
+    except Exception:  # noqa: BLE001 - the search ends at the same error
+        return ()
+    return ()
+
+
+def _build_wrapper(given: dict[str, Any]) -> OptimWrapper:
+    """Mixed precision needs a GPU, its other arguments do not."""
+    plain = arguments_of(OptimWrapper).accepted or ()
+    of_wrapper = {name: value for name, value in given.items() if name in plain}
+    return OptimWrapper(**{**of_wrapper, "optimizer": _optimizer()})
+
+
+def _build_scheduler(component: Callable[..., Any], given: dict[str, Any], end: int | None) -> Any:
+    """Build a scheduler as ``Runner`` does, for an optimizer that has lr, momentum and decay."""
+    by_epoch = given.get("by_epoch", True)
+    node = {"type": component, "end": (end if by_epoch else None) or _ENDLESS, **given}
+    supplied = {"optimizer": _optimizer(), "epoch_length": _STEPS_AN_EPOCH}
+    return PARAM_SCHEDULERS.build(node, default_args=supplied)
+
+
+def _build_loader(given: dict[str, Any]) -> DataLoader:
+    data: Any = [0]
+    order = SequentialSampler(data)
+    if "batch_sampler" in given:  # takes the batch size from the dataloader, as Runner does
+        rest = {k: v for k, v in given.items() if k not in ("batch_sampler", "batch_size")}
+        batches = BatchSampler(order, given.get("batch_size", 1), drop_last=False)
+        return DataLoader(data, batch_sampler=batches, **rest)
+    return DataLoader(data, sampler=order, **given)
+
+
+def _optimizer() -> Optimizer:
+    return SGD([_parameter()], lr=0.1, momentum=0.9, weight_decay=0.01)
+
+
+def _parameter() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.zeros(2, 2))
