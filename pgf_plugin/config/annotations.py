@@ -47,7 +47,8 @@ def describe(annotation: Any) -> str:
     if origin is Annotated:
         return describe(arguments[0])
     if origin is Literal:
-        return " or ".join(map(repr, arguments))
+        listed = ", ".join(map(repr, arguments))
+        return listed if len(arguments) == 1 else f"one of {listed}"
     if origin in _MAPPINGS:
         known = [describe(part) for part in arguments if part is not Any]
         return f"a dict ({' to '.join(known)})" if len(known) == 2 else "a dict"

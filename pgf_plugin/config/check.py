@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from pgf_plugin.config import engine_dicts, relations
+from pgf_plugin.config.needs import check_collate
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.optimization import check_optimization
 from pgf_plugin.config.problem import Problem, config_error, isolated, unique
@@ -44,17 +45,18 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
     for key in TOP_LEVEL:
         if key not in mistyped:
             problems += isolated(key, _check_of(checker, key, cfg.get(key)))
+        if key == "model" and build_model and isinstance(cfg.get(key), dict):
+            problems += isolated(key, lambda: _model_values(cfg["model"], tuple(problems)))
     for key in LOADERS:
         if key not in mistyped:
             problems += isolated(key, _loader_check(checker, key, cfg.get(key)))
     for check in (
+        lambda: check_collate(cfg),
         lambda: relations.check_tokenizers(cfg),
         lambda: relations.check_features(cfg, checker),
         lambda: relations.check_monitors(cfg, checker),
     ):
         problems += isolated("config", check)
-    if build_model and isinstance(cfg.get("model"), dict):
-        problems += isolated("model", lambda: _model_values(cfg["model"], problems))
     return unique(problems)
 
 

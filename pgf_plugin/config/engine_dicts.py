@@ -109,7 +109,8 @@ def paramwise(key: str, rules: Any, optimizer: Any, component: Any) -> Iterator[
     known = {**dict.fromkeys((name for name in rules if name in read), Any), **_PARAMWISE}
     yield from _entries(key, rules, known, strict=True)
     accepted = None if component is None else arguments_of(component).accepted
-    allowed = None if accepted is None else {**dict.fromkeys(accepted, Any), **_OF_A_KEY}
+    of_group = None if accepted is None else accepted - {"params"}
+    allowed = None if of_group is None else {**dict.fromkeys(of_group, Any), **_OF_A_KEY}
     given = isinstance(optimizer, Mapping)
     has_decay = not given or optimizer.get("weight_decay") is not None
     if not has_decay:
@@ -145,6 +146,6 @@ def _entries(
         elif strict or misspelt(name, known):
             yield (
                 f"{key}.{name}",
-                f"is no key of {key.rpartition('.')[2]} (got {shown(value)})."
+                f"is no key of {key.partition('.')[2] or key} (got {shown(value)})."
                 f"{did_you_mean(name, known)} It has {', '.join(sorted(known))}",
             )

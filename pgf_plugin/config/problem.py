@@ -47,4 +47,7 @@ def isolated(key: str, check: Callable[[], Iterable[Problem]]) -> Iterator[Probl
 
 def unique(problems: Iterable[Problem]) -> list[Problem]:
     """The first problem of each key."""
-    return list({problem.key: problem for problem in reversed(list(problems))}.values())[::-1]
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.key, problem)
+    return list(first.values())

@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 from pgf_plugin.config.annotations import advice, describe, fits
@@ -152,10 +154,11 @@ def _of_callables(chain: list[Callable[..., Any]], *, skip_first: bool) -> Argum
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Annotations by parameter; none where they name what is not there at run time."""
     function = inspect.unwrap(function)
-    try:
-        found = get_type_hints(function)
-    except (NameError, TypeError, AttributeError):
-        found = {}
+    found: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        alone = SimpleNamespace(__annotations__={name: annotation})
+        with suppress(NameError, TypeError, AttributeError, SyntaxError):
+            found |= get_type_hints(alone, getattr(function, "__globals__", {}))
     owner = getattr(function, "__qualname__", "").removesuffix(".__init__")
     engine = getattr(function, "__module__", None) or ""
     if engine.partition(".")[0] in ("mmengine", "torch"):
@@ -166,4 +169,5 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 def string_constants(function: Callable[..., Any]) -> set[str]:
     """String constants of a function: the names that it may take out of its ``**kwargs``."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return {value for value in code.co_consts if isinstance(value, str)} if code else set()
+    constants = code.co_consts if code else ()
+    return {value for value in constants if isinstance(value, str) and value.isidentifier()}

@@ -5,7 +5,7 @@ when they are built, and have no size. Those of other distributions are not buil
 what their constructors do.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.optim import SGD, Optimizer
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from pgf_plugin.config.signatures import arguments_of, component_name
-from pgf_plugin.config.values import REFUSALS, search, text_of
+from pgf_plugin.config.values import Build, refusal, refused_arguments
 
 _KNOWN = ("mmengine", "pgf_plugin", "torch")
 _OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer")
@@ -24,17 +24,13 @@ _OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer")
 _ENDLESS = 10**9
 _STEPS_AN_EPOCH = 100
 
-Build = Callable[[dict[str, Any]], Any]
-
 
 def trial_problems(
     registry: str,
     component: Callable[..., Any],
     key: str,
     given: Mapping[str, Any],
-    *,
     end: int | None = None,
-    complete: bool = True,
 ) -> Iterator[tuple[str, str]]:
     """Find the values that the constructor of a small component refuses.
 
@@ -44,7 +40,6 @@ def trial_problems(
         key: place of its config.
         given: its arguments, as the config has them.
         end: epochs of the run, where schedulers end by default.
-        complete: whether ``given`` is all that the config says.
 
     Yields:
         key of the argument and the message.
@@ -53,10 +48,11 @@ def trial_problems(
     if build is None:
         return
     given = {name: value for name, value in given.items() if name not in _OF_BUILDERS}
-    has_defaults = not any(name in given for name in arguments_of(component).required)
-    excused = _refusal_of_defaults(build) if has_defaults else ()
+    needs = [name for name in arguments_of(component).required if name in given]
+    # What it says without any argument is said of the machine.
+    of_machine = None if needs else refusal(build, {})
     name = component_name(component)
-    for place, message in search(build, key, given, complete=complete, excused=excused):
+    for place, message in refused_arguments(build, key, given, (of_machine or "",)):
         yield place, message if name in message else f"{name} refuses it: {message}"
 
 
@@ -71,7 +67,7 @@ def loader_problems(key: str, given: Mapping[str, Any]) -> Iterator[tuple[str, s
     Yields:
         key of the argument and the message.
     """
-    for place, message in search(_build_loader, key, given):
+    for place, message in refused_arguments(_build_loader, key, given):
         yield place, f"DataLoader refuses it: {message}"
 
 
@@ -88,17 +84,6 @@ def _builder(registry: str, component: Callable[..., Any], end: int | None) -> B
     if registry == "OPTIM_WRAPPERS" and isinstance(component, type):
         return _build_wrapper if issubclass(component, OptimWrapper) else None
     return None
-
-
-def _refusal_of_defaults(build: Build) -> Collection[str]:
-    """What a component says without any argument: then it is the machine that lacks something."""
-    try:
-        build({})
-    except REFUSALS as error:
-        return (text_of(error),)
-    except Exception:  # noqa: BLE001 - the search ends at the same error
-        return ()
-    return ()
 
 
 def _build_wrapper(given: dict[str, Any]) -> OptimWrapper:

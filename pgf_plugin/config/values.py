@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 from pgf_plugin.errors import shown
 from pgf_plugin.models.meta import build_on_meta
@@ -14,136 +14,154 @@ from pgf_plugin.models.meta import build_on_meta
 REFUSALS = (ValueError, TypeError, KeyError, AssertionError, OSError, ImportError)
 """What a constructor raises for a value; anything else is left to the run."""
 
-_FIRST_WORD = re.compile(r"(?:[a-z ]+ of )?`*([\w.]+)")
-_ALIASES = {"lr": "learning rate", "eps": "epsilon", "betas": "beta"}
-"""How torch's optimizers call some of their arguments in messages."""
+Build = Callable[[dict[str, Any]], Any]
 
+_FIRST_WORD = re.compile(r"(?:[a-z ]+ of )?[`_]*([\w.]+)")
 _MOST = 50
 """Values after which the search ends."""
+
+
+class Argument(NamedTuple):
+    """An argument of a config: the key of its node, the node, and its name."""
+
+    place: str
+    node: dict[str, Any]
+    name: str
+
+    @property
+    def value(self) -> Any:
+        """What the config gives."""
+        return self.node[self.name]
 
 
 def refused_values(model: Mapping[str, Any], *, complete: bool = True) -> Iterator[tuple[str, str]]:
     """Find what the constructors of a model and its parts refuse; nothing is read or allocated.
 
+    A constructor stops at the first value that it refuses, and a researcher wants all of them. Its
+    message begins with the argument's name, which is looked up in the config.
+
     Args:
         model: config of the model.
-        complete: False if something was left out of the config already; then only errors that
-            show a value of the config are reported, because others may come from what is missing.
+        complete: False if something was left out of the config already. Then, and after the first
+            refused value, an error counts only if it shows a value of the config: others may come
+            from what is missing.
 
     Yields:
         key of the argument (``'model.block.adapter.bottleneck'``; ``'model'`` where it cannot be
         told) and the message.
     """
-    yield from search(build_on_meta, "model", model, complete=complete, by_value=False)
-
-
-def search(
-    build: Callable[[dict[str, Any]], Any],
-    key: str,
-    config: Mapping[str, Any],
-    *,
-    complete: bool = True,
-    by_value: bool = True,
-    excused: Collection[str] = (),
-) -> Iterator[tuple[str, str]]:
-    """Build ``config``; after each refused value, go on without it.
-
-    A constructor stops at the first value that it refuses, and a researcher wants all of them.
-
-    Args:
-        build: called with a copy of the config.
-        key: place of the config.
-        config: arguments, nested.
-        complete: as for :func:`refused_values`.
-        by_value: as for :func:`find_blamed`.
-        excused: messages that are no refusal of a value.
-    """
-    rest = deepcopy(dict(config))
+    rest = deepcopy(dict(model))
     for _ in range(_MOST):
-        try:
-            with _quiet():
-                build(deepcopy(rest))
+        message = refusal(build_on_meta, rest)
+        if message is None:
             return
-        except REFUSALS as error:
-            message = text_of(error)
-        except Exception:  # noqa: BLE001 - a foreign constructor; the run will tell
-            return
-        if message in excused:
-            return
-        blamed = find_blamed(key, rest, message, by_value=by_value)
-        if not complete and (blamed is None or not _names(message, blamed[1][blamed[2]])):
+        blamed = _first_named("model", rest, message)
+        if not complete and (blamed is None or not _shows(message, blamed)):
             return
         if blamed is None:
-            yield key, message
+            yield "model", message
             return
-        place, node, name = blamed
-        yield f"{place}.{name}", _with_value(message, node[name])
-        del node[name]
+        yield f"{blamed.place}.{blamed.name}", message
+        del blamed.node[blamed.name]
         complete = False
 
 
-def text_of(error: Exception) -> str:
-    """What an error says, without the quotes that a KeyError puts around it."""
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return text or type(error).__name__
+def refused_arguments(
+    build: Build, key: str, arguments: Mapping[str, Any], excused: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Find what the constructor of one component refuses.
 
-
-def find_blamed(
-    key: str, config: dict[str, Any], message: str, *, by_value: bool = True
-) -> tuple[str, dict[str, Any], str] | None:
-    """Find the argument that an error is about.
+    Its message may name no argument. The one without which the message changes is at fault.
 
     Args:
-        key: place of ``config``.
-        config: arguments, nested.
-        message: what the error says. It is about the argument with whose name it begins.
-        by_value: whether to take, where there is none, the argument that the message mentions or
-            whose value it shows: right for one component, a guess for a whole model.
+        build: called with a copy of the arguments.
+        key: place of the component.
+        arguments: those of the config.
+        excused: messages that are no refusal of a value.
 
-    Returns:
-        key of the node, the node, and the argument's name; None where it cannot be told.
+    Yields:
+        key of the argument, or of the component where it cannot be told, and the message.
     """
-    nodes = list(_nodes(key, config))
+    rest = dict(arguments)
+    dropped: list[str] = []
+    while (message := refusal(build, rest)) is not None and message not in excused:
+        if any(_mentions(message, name) for name in dropped):
+            return  # it may come from what is missing
+        name = _at_fault(build, rest, message)
+        if name is None:
+            if not dropped:
+                yield key, message
+            return
+        value = rest.pop(name)
+        received = "" if "got" in message or _in_text(message, value) else f" (got {shown(value)})"
+        yield f"{key}.{name}", message + received
+        dropped.append(name)
+
+
+def refusal(build: Build, arguments: Mapping[str, Any]) -> str | None:
+    """What a constructor says against its arguments; None if nothing, or if it is left to the run.
+
+    Nothing is logged or warned of meanwhile: the run will say it.
+    """
+    try:
+        with _quiet():
+            build(deepcopy(dict(arguments)))
+    except REFUSALS as error:
+        # Without the quotes that a KeyError puts around its message.
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        return str(text) or type(error).__name__
+    except Exception:  # noqa: BLE001 - foreign code, such as one that needs real memory
+        return None
+    return None
+
+
+def _at_fault(build: Build, arguments: Mapping[str, Any], message: str) -> str | None:
+    suspects = []
+    for name in arguments:
+        without = refusal(build, {key: arguments[key] for key in arguments if key != name})
+        if without != message and not _lacks(without, name):
+            suspects.append(name)
+    suspects = suspects or [name for name in arguments if _in_text(message, arguments[name])]
+    named = [name for name in suspects if _mentions(message, name)]
+    return next(iter(named or suspects), None)
+
+
+def _lacks(message: str | None, name: str) -> bool:
+    """Whether an error says that the argument ``name`` is missing."""
+    return message is not None and "missing" in message and repr(name) in message
+
+
+def _first_named(key: str, config: dict[str, Any], message: str) -> Argument | None:
+    """The one argument with whose name a message begins, and whose value it shows if several."""
     found = _FIRST_WORD.match(message)
-    first = found[1].rpartition(".")[2].lstrip("_") if found else ""
-    owners = [(place, node, first) for place, node in nodes if first in node]
-    if not owners and by_value:
-        everything = [(place, node, name) for place, node in nodes for name in node]
-        owners = [owner for owner in everything if _mentions(message, owner[2])] or everything
+    name = found[1].rpartition(".")[2] if found else ""
+    owners = [Argument(place, node, name) for place, node in _nodes(key, config) if name in node]
     if len(owners) > 1:
-        owners = [owner for owner in owners if _names(message, owner[1][owner[2]])]
-    return _innermost(owners[0], message) if len(owners) == 1 else None
+        owners = [owner for owner in owners if _in_text(message, owner.value)]
+    if len(owners) != 1:
+        return None
+    inner = owners[0].value
+    if isinstance(inner, dict) and "type" not in inner:  # feature_dims: its key ``audioo``
+        keys = [key for key in inner if f"got {key!r}" in message]
+        if len(keys) == 1:
+            return Argument(f"{owners[0].place}.{name}", inner, keys[0])
+    return owners[0]
 
 
-def _innermost(
-    owner: tuple[str, dict[str, Any], str], message: str
-) -> tuple[str, dict[str, Any], str]:
-    """Go on to the key inside a dict that the message shows: ``feature_dims`` to ``.audioo``."""
-    place, node, name = owner
-    inner = node[name]
-    if isinstance(inner, dict) and "type" not in inner:
-        shown_keys = [key for key in inner if f"got {key!r}" in message]
-        if len(shown_keys) == 1:
-            return f"{place}.{name}", inner, shown_keys[0]
-    return owner
+def _shows(message: str, argument: Argument) -> bool:
+    return f"got {argument.name!r}" in message or _in_text(message, argument.value)
 
 
 def _mentions(message: str, name: str) -> bool:
-    words = f"{name}|{_ALIASES[name]}" if name in _ALIASES else name
-    return re.search(rf"(?<![\w.])(?:{words})(?!\w)", message) is not None
+    return re.search(rf"(?<![a-zA-Z0-9.]){re.escape(name)}(?!\w)", message) is not None
 
 
-def _names(message: str, value: Any) -> bool:
-    """Whether ``message`` shows ``value``, or one of its items or keys."""
+def _in_text(message: str, value: Any) -> bool:
+    """Whether ``message`` shows ``value``, or one of its items."""
     if isinstance(value, list | tuple | dict) and value:
-        return repr(value) in message or any(_names(message, item) for item in value)
+        return repr(value) in message or any(_in_text(message, item) for item in value)
     texts = {repr(value), str(value)} - {""}
-    return any(re.search(rf"(?<![\w.]){re.escape(t)}(?![\w]|\.\d)", message) for t in texts)
-
-
-def _with_value(message: str, value: Any) -> str:
-    """``message``, with the value received where it does not show it."""
-    return message if _names(message, value) else f"{message} (got {shown(value)})"
+    return any(re.search(rf"(?<![\w.]){re.escape(t)}(?!\w|\.\d)", message) for t in texts)
 
 
 def _nodes(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -158,7 +176,6 @@ def _nodes(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing is logged or warned of: the run, not its check, will say it."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

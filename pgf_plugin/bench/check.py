@@ -1,0 +1,97 @@
+"""Checks every model of a bench config, all of them before the first is trained."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from pgf_plugin.bench.plan import Trial, bench_problems, compose
+from pgf_plugin.config import (
+    Problem,
+    apply_data_root,
+    apply_encoder,
+    apply_options,
+    check_config,
+    config_error,
+)
+from pgf_plugin.config.needs import missing_parts
+from pgf_plugin.config.problem import unique
+from pgf_plugin.config.slots import TOGETHER
+from pgf_plugin.errors import ConfigError
+
+ALL_MODELS = "all models"
+"""Label of the problems that every model has: those of the data, mostly."""
+
+
+def check_bench(
+    config: Config,
+    *,
+    cfg_options: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    data_root: str | None = None,
+) -> dict[str, list[Problem]]:
+    """Find everything that is wrong with a bench config and the configs that it names.
+
+    Args:
+        config: a bench config.
+        cfg_options: dotted key to value, for every model.
+        encoder: name of the text encoder, where a model has one.
+        data_root: folder of the data, where a dataset takes one.
+
+    Returns:
+        problems by model (``'bench'`` for the bench itself, :data:`ALL_MODELS` for shared ones).
+    """
+    found = {"bench": bench_problems(config)}
+    models = (config.get("bench") or {}).get("models")
+    for name, entry in models.items() if isinstance(models, dict) else ():
+        try:
+            trial = compose(config, entry)
+            apply_encoder(trial, encoder)
+            if data_root is not None:
+                apply_data_root(trial, data_root)
+            apply_options(trial, cfg_options or {})
+            found[name] = check_trial(trial)
+        except Exception as error:  # noqa: BLE001 - a config may raise anything, and others follow
+            text = (
+                str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+            )
+            found[name] = [Problem(f"bench.models[{name!r}]", text)]
+    return _shared(found)
+
+
+def check_trial(config: Config) -> list[Problem]:
+    """Find everything that is wrong with the config of one model of a bench."""
+    needs = [key for group in TOGETHER for key in group]
+    return unique([*missing_parts(config, needs, "bench"), *check_config(config)])
+
+
+def raise_trial_problems(trials: Sequence[Trial]) -> None:
+    """Check the trials of a bench, and raise one error that lists what is wrong with any model.
+
+    Raises:
+        ConfigError: if there is a problem.
+    """
+    configs = {trial.model: trial.config for trial in trials}
+    found = _shared({name: check_trial(config) for name, config in configs.items()})
+    errors = [
+        str(config_error(problems, f"bench.models[{name!r}]" if name in configs else name))
+        for name, problems in found.items()
+        if problems
+    ]
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _shared(found: dict[str, list[Problem]]) -> dict[str, list[Problem]]:
+    """Tell what is wrong with every model once."""
+    models = [problems for name, problems in found.items() if name != "bench"]
+    if len(models) < 2:
+        return found
+    common = [problem for problem in models[0] if all(problem in rest for rest in models[1:])]
+    if not common:
+        return found
+    rest = {
+        name: [problem for problem in problems if problem not in common]
+        for name, problems in found.items()
+    }
+    return {ALL_MODELS: common, **rest}
