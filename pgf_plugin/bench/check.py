@@ -52,10 +52,8 @@ def check_bench(
             apply_options(trial, cfg_options or {})
             found[name] = check_trial(trial)
         except Exception as error:  # noqa: BLE001 - a config may raise anything, and others follow
-            text = (
-                str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
-            )
-            found[name] = [Problem(f"bench.models[{name!r}]", text)]
+            kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
+            found[name] = [Problem(f"bench.models[{name!r}]", f"{kind}{error}")]
     return _shared(found)
 
 

@@ -7,6 +7,7 @@ is built on the meta device, so that one error lists everything that is wrong.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from mmengine.config import Config
@@ -46,7 +47,7 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         if key not in mistyped:
             problems += isolated(key, _check_of(checker, key, cfg.get(key)))
         if key == "model" and build_model and isinstance(cfg.get(key), dict):
-            problems += isolated(key, lambda: _model_values(cfg["model"], tuple(problems)))
+            problems += isolated(key, partial(_model_values, cfg[key], tuple(problems)))
     for key in LOADERS:
         if key not in mistyped:
             problems += isolated(key, _loader_check(checker, key, cfg.get(key)))

@@ -8,13 +8,20 @@ from typing import Any, Literal
 _LEVELS = Literal[
     "CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "DEBUG", "NOTSET"
 ]  # fmt: skip
+_RULES = Literal["less", "greater"]
+
 ENGINE_TYPES: dict[str, dict[str, Any]] = {
     "AmpOptimWrapper": {
         "loss_scale": Literal["dynamic"] | float | dict,
         "dtype": Literal["float16", "bfloat16", "float32", "float64"] | None,
     },
     "ColossalAIOptimWrapper": {"booster": Any},
+    "BaseMetric": {"collect_device": Literal["cpu", "gpu"]},
+    "EarlyStoppingHook": {"rule": _RULES | None},
+    "CheckpointHook": {"rule": _RULES | list[_RULES] | None},
     "LogProcessor": {"window_size": int, "by_epoch": bool, "mean_pattern": str},
+    "OneCycleParamScheduler": {"anneal_strategy": Literal["cos", "linear"]},
+    "ReduceOnPlateauParamScheduler": {"rule": _RULES, "threshold_rule": Literal["rel", "abs"]},
     "Runner": {
         "default_scope": str | None,
         "launcher": Literal["none", "pytorch", "mpi", "slurm"],

@@ -89,7 +89,9 @@ class NodeChecker:
             right = {name: value for name, value in right.items() if name not in found}
             yield from (
                 Problem(*refused)
-                for refused in trial_problems(slot.registry, component, key, right, self.end)
+                for refused in trial_problems(
+                    slot.registry, component, key, right, self.end, list(found)
+                )
             )
 
     def _argument(self, key: str, name: str, value: Any, slot: Slot) -> Iterator[Problem]:

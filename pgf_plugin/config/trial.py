@@ -5,7 +5,7 @@ when they are built, and have no size. Those of other distributions are not buil
 what their constructors do.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,8 +14,10 @@ from mmengine.registry import PARAM_SCHEDULERS
 from torch.optim import SGD, Optimizer
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
+from pgf_plugin.config.annotations import describe
 from pgf_plugin.config.signatures import arguments_of, component_name
 from pgf_plugin.config.values import Build, refusal, refused_arguments
+from pgf_plugin.errors import shown
 
 _KNOWN = ("mmengine", "pgf_plugin", "torch")
 _OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer")
@@ -31,6 +33,7 @@ def trial_problems(
     key: str,
     given: Mapping[str, Any],
     end: int | None = None,
+    left_out: Collection[str] = (),
 ) -> Iterator[tuple[str, str]]:
     """Find the values that the constructor of a small component refuses.
 
@@ -40,6 +43,7 @@ def trial_problems(
         key: place of its config.
         given: its arguments, as the config has them.
         end: epochs of the run, where schedulers end by default.
+        left_out: arguments that are not given, because they are known to be wrong.
 
     Yields:
         key of the argument and the message.
@@ -51,9 +55,8 @@ def trial_problems(
     needs = [name for name in arguments_of(component).required if name in given]
     # What it says without any argument is said of the machine.
     of_machine = None if needs else refusal(build, {})
-    name = component_name(component)
-    for place, message in refused_arguments(build, key, given, (of_machine or "",)):
-        yield place, message if name in message else f"{name} refuses it: {message}"
+    for place, message in refused_arguments(build, key, given, of_machine, left_out):
+        yield place, _told(component, place.removeprefix(f"{key}."), message)
 
 
 def loader_problems(key: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -68,7 +71,20 @@ def loader_problems(key: str, given: Mapping[str, Any]) -> Iterator[tuple[str, s
         key of the argument and the message.
     """
     for place, message in refused_arguments(_build_loader, key, given):
-        yield place, f"DataLoader refuses it: {message}"
+        yield place, _told(DataLoader, place.removeprefix(f"{key}."), message)
+
+
+def _told(component: Callable[..., Any], argument: str, message: str) -> str:
+    """A refusal with who refuses, and what the argument is, which few engines say."""
+    if component_name(component) in message or "must be" in message:
+        return message
+    arguments = arguments_of(component)
+    told = f"{component_name(component)} refuses it: {message.rstrip('. ')}"
+    if argument in arguments.types:
+        told += f". It is {describe(arguments.types[argument])}"
+        if argument in arguments.defaults:
+            told += f", by default {shown(arguments.defaults[argument])}"
+    return told
 
 
 def _builder(registry: str, component: Callable[..., Any], end: int | None) -> Build | None:

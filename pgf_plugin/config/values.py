@@ -67,7 +67,11 @@ def refused_values(model: Mapping[str, Any], *, complete: bool = True) -> Iterat
 
 
 def refused_arguments(
-    build: Build, key: str, arguments: Mapping[str, Any], excused: Collection[str] = ()
+    build: Build,
+    key: str,
+    arguments: Mapping[str, Any],
+    excused: str | None = None,
+    left_out: Collection[str] = (),
 ) -> Iterator[tuple[str, str]]:
     """Find what the constructor of one component refuses.
 
@@ -77,16 +81,18 @@ def refused_arguments(
         build: called with a copy of the arguments.
         key: place of the component.
         arguments: those of the config.
-        excused: messages that are no refusal of a value.
+        excused: a message that is no refusal of a value.
+        left_out: names that are wrong already; a message that mentions one may come from its
+            absence.
 
     Yields:
         key of the argument, or of the component where it cannot be told, and the message.
     """
     rest = dict(arguments)
-    dropped: list[str] = []
-    while (message := refusal(build, rest)) is not None and message not in excused:
+    dropped = list(left_out)
+    while (message := refusal(build, rest)) not in (None, excused):
         if any(_mentions(message, name) for name in dropped):
-            return  # it may come from what is missing
+            return
         name = _at_fault(build, rest, message)
         if name is None:
             if not dropped:
@@ -141,8 +147,12 @@ def _first_named(key: str, config: dict[str, Any], message: str) -> Argument | N
     if len(owners) != 1:
         return None
     inner = owners[0].value
-    if isinstance(inner, dict) and "type" not in inner:  # feature_dims: its key ``audioo``
-        keys = [key for key in inner if f"got {key!r}" in message]
+    if isinstance(inner, dict):  # feature_dims, for its key ``audioo``; encoder, for its pretrained
+        keys = [
+            key
+            for key, value in inner.items()
+            if f"got {key!r}" in message or (isinstance(value, str) and repr(value) in message)
+        ]
         if len(keys) == 1:
             return Argument(f"{owners[0].place}.{name}", inner, keys[0])
     return owners[0]

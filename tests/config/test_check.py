@@ -200,6 +200,7 @@ def test_a_pure_python_config(tmp_path):
         "train_cfg.max_epochs",
         "train_dataloader.dataset.splitt",
         "train_dataloader.dataset.split",
+        "train_dataloader.collate_fn",
     ]
 
 
