@@ -1,6 +1,6 @@
 """Checks every model of a bench config, all of them before the first is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -42,7 +42,28 @@ def check_bench(
         problems by model (``'bench'`` for the bench itself, :data:`ALL_MODELS` for shared ones).
     """
     found = {"bench": bench_problems(config)}
-    models = (config.get("bench") or {}).get("models")
+    for name, trial in compose_models(config, cfg_options, encoder, data_root):
+        found[name] = [trial] if isinstance(trial, Problem) else check_trial(trial)
+    return _shared(found)
+
+
+def compose_models(
+    config: Config,
+    cfg_options: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    data_root: str | None = None,
+) -> Iterator[tuple[str, Config | Problem]]:
+    """Compose the config of every model of a bench, each for itself.
+
+    Args:
+        config: a bench config, which may be malformed.
+        cfg_options: as for :func:`check_bench`; likewise the others.
+
+    Yields:
+        name of a model, and its config, or why there is none.
+    """
+    bench = config.get("bench")
+    models = bench.get("models") if isinstance(bench, dict) else None
     for name, entry in models.items() if isinstance(models, dict) else ():
         try:
             trial = compose(config, entry)
@@ -50,11 +71,11 @@ def check_bench(
             if data_root is not None:
                 apply_data_root(trial, data_root)
             apply_options(trial, cfg_options or {})
-            found[name] = check_trial(trial)
         except Exception as error:  # noqa: BLE001 - a config may raise anything, and others follow
             kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
-            found[name] = [Problem(f"bench.models[{name!r}]", f"{kind}{error}")]
-    return _shared(found)
+            yield name, Problem(f"bench.models[{name!r}]", f"{kind}{error}")
+        else:
+            yield name, trial
 
 
 def check_trial(config: Config) -> list[Problem]:

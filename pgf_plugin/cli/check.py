@@ -1,7 +1,10 @@
 """``pgf check``: everything that is wrong with configs, without loading weights or data."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
 
 from pgf_plugin.cli.options import add_config
 from pgf_plugin.config import Problem, check_config, load_config
@@ -9,7 +12,7 @@ from pgf_plugin.config.problem import count
 from pgf_plugin.errors import MissingExtraError
 from pgf_plugin.plugin import load_entry_points
 
-_UNREADABLE = (ValueError, OSError, MissingExtraError)
+UNREADABLE = (ValueError, OSError, MissingExtraError)
 """What keeps a config from being read; anything else is a bug."""
 
 
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     total, wrong = 0, 0
     for name in args.configs:
         found = 0
-        for label, problems in check(name, args):
+        for label, problems in _sections(name, args):
             found += len(problems)
             print(f"{label}: {count(len(problems)) if problems else 'fine'}")
             for problem in problems:
@@ -41,37 +44,36 @@ def run(args: argparse.Namespace) -> int:
     return int(total > 0)
 
 
-def check(name: str, args: argparse.Namespace) -> Iterator[tuple[str, list[Problem]]]:
-    """Check one config as the command line changes it.
-
-    Yields:
-        label of a section and what is wrong. A config that cannot be read is one problem.
-    """
+def _sections(name: str, args: argparse.Namespace) -> Iterator[tuple[str, list[Problem]]]:
+    """Label of a section and what is wrong; a config that cannot be read is one problem."""
     try:
-        yield from _sections(name, args)
-    except _UNREADABLE as error:
+        cfg, overrides = load(name, args)
+        if not overrides:
+            yield name, check_config(cfg)
+            return
+        from pgf_plugin.bench.check import check_bench
+
+        for label, problems in check_bench(cfg, **overrides).items():
+            if problems or label != "bench":
+                yield f"{name}, {label}", problems
+    except UNREADABLE as error:
         yield name, [Problem("config", str(error))]
 
 
-def _sections(name: str, args: argparse.Namespace) -> Iterator[tuple[str, list[Problem]]]:
+def load(name: str, args: argparse.Namespace) -> tuple[Config, Mapping[str, Any]]:
+    """Load a config of a run or a bench as the command line changes it.
+
+    Returns:
+        the config, and what a bench has still to apply to each of its models; nothing for a run.
+    """
     options = args.cfg_options or {}
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(name, of_bench)
+    places = {"encoder": args.encoder, "data_root": args.data_root}
     if "bench" not in cfg:
-        cfg = load_config(name, options, encoder=args.encoder, data_root=args.data_root)
-        yield name, check_config(cfg)
-        return
-    from pgf_plugin.bench.check import check_bench
-
-    found = check_bench(
-        cfg,
-        cfg_options={key: value for key, value in options.items() if key not in of_bench},
-        encoder=args.encoder,
-        data_root=args.data_root,
-    )
-    for label, problems in found.items():
-        if problems or label != "bench":
-            yield f"{name}, {label}", problems
+        return load_config(name, options, **places), {}
+    rest = {key: value for key, value in options.items() if key not in of_bench}
+    return cfg, {"cfg_options": rest, **places}
 
 
 def _summary(problems: int, wrong: int, checked: int) -> str:

@@ -29,7 +29,7 @@ _COMMANDS = {
     "bench": ("bench", "train several models and compare them"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "check": ("check", "find everything that is wrong with configs"),
-    # "doctor": ("doctor", "say what this installation has, and what would not work"),
+    "doctor": ("doctor", "say what this installation has, and what would not work"),
     "params": ("params", "count the parameters of a model, offline"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
     "list": ("components", "list the components that a config can name"),
