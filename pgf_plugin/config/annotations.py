@@ -12,6 +12,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from torch import nn
+
 from pgf_plugin.errors import did_you_mean, shown
 
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, Mapping)
@@ -34,6 +36,8 @@ def fits(value: Any, annotation: Any) -> bool:
         return fits(value, arguments[0])
     if origin is Literal:
         return any(type(value) is type(option) and value == option for option in arguments)
+    if isinstance(origin, type) and issubclass(origin, nn.Module):
+        return isinstance(value, Mapping)  # a config of one
     rule = _RULES.get(origin) if isinstance(origin, abc.Hashable) else None
     return rule is None or rule(value, arguments)
 
@@ -68,6 +72,8 @@ def advice(value: Any, annotation: Any) -> str:
         meant = _parsed(value)
         if meant is not None and fits(meant, annotation):
             return f" Did you mean {meant!r}, without quotes?"
+        if fits({"type": value}, annotation):
+            return f" Did you mean dict(type={value!r})?"
     if fits([value], annotation):
         return f" Did you mean [{shown(value, 40)}]?"
     return ""

@@ -41,7 +41,7 @@ def runner_dicts(cfg: Mapping[str, Any]) -> Iterator[Found]:
     """Check ``randomness``, ``env_cfg`` and ``auto_scale_lr``, where they are dicts."""
     randomness = cfg.get("randomness")
     if isinstance(randomness, Mapping):
-        for name, message in misfits(Runner.set_randomness, randomness, ("self", "seed")):
+        for name, message in misfits(Runner.set_randomness, randomness, ("self",)):
             yield f"randomness.{name}", message
     environment = cfg.get("env_cfg")
     if isinstance(environment, Mapping):

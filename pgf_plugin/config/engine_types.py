@@ -17,10 +17,15 @@ ENGINE_TYPES: dict[str, dict[str, Any]] = {
     },
     "ColossalAIOptimWrapper": {"booster": Any},
     "BaseMetric": {"collect_device": Literal["cpu", "gpu"]},
+    "DataParallel": {"device_ids": int | list | None},
     "EarlyStoppingHook": {"rule": _RULES | None},
     "CheckpointHook": {"rule": _RULES | list[_RULES] | None},
     "LogProcessor": {"window_size": int, "by_epoch": bool, "mean_pattern": str},
-    "OneCycleParamScheduler": {"anneal_strategy": Literal["cos", "linear"]},
+    "FlexibleRunner": {"log_level": int | _LEVELS},
+    "OneCycleParamScheduler": {
+        "anneal_strategy": Literal["cos", "linear"],
+        "eta_max": float | list,
+    },
     "ReduceOnPlateauParamScheduler": {"rule": _RULES, "threshold_rule": Literal["rel", "abs"]},
     "Runner": {
         "default_scope": str | None,

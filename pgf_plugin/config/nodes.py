@@ -10,9 +10,9 @@ from pgf_plugin.config.problem import Problem, isolated
 from pgf_plugin.config.signatures import arguments_of, misfits
 from pgf_plugin.config.slots import SLOTS, Slot
 from pgf_plugin.config.trial import trial_problems
-from pgf_plugin.errors import did_you_mean, shown
+from pgf_plugin.errors import did_you_mean, misspelt, shown
 from pgf_plugin.plugin import BrokenComponent
-from pgf_plugin.registry import ROOT_REGISTRIES
+from pgf_plugin.registry import ROOT_REGISTRIES, SCOPE
 
 RESERVED = ("type", "_scope_", "_delete_")
 
@@ -40,13 +40,25 @@ class NodeChecker:
             hint = f" Did you mean dict(type={value!r})?" if isinstance(value, str) else ""
             yield Problem(key, f"must be dict(type=…), got {shown(value)}.{hint}".rstrip("."))
 
-    def node(self, key: str, node: Mapping[str, Any], slot: Slot) -> Iterator[Problem]:
-        """Check one node and, recursively, the nodes in its arguments."""
+    def node(
+        self, key: str, node: Mapping[str, Any], slot: Slot, *, certain: bool = True
+    ) -> Iterator[Problem]:
+        """Check one node and, recursively, the nodes in its arguments.
+
+        Args:
+            key: place of the node.
+            node: its config.
+            slot: what may stand there.
+            certain: whether it is a component of that registry; a dict with a type may also mean
+                something to its parent alone, as ``norm_cfg=dict(type='BN')`` does.
+        """
         given = {name: value for name, value in node.items() if name not in RESERVED}
         kind = node.get("type", slot.default)
-        yield from isolated(key, lambda: self._component(key, kind, given, slot))
+        if certain or self._is_meant(kind, slot):
+            yield from isolated(key, lambda: self._component(key, kind, given, slot))
+        own = self._is_own(kind, slot)
         for name, value in given.items():
-            yield from self._argument(f"{key}.{name}", name, value, slot)
+            yield from self._argument(f"{key}.{name}", name, value, slot, own=own)
 
     def resolve(self, key: str, kind: Any, slot: Slot) -> Callable[..., Any] | Problem:
         """Return the component that ``type`` names, or what is wrong with it."""
@@ -94,17 +106,35 @@ class NodeChecker:
                 )
             )
 
-    def _argument(self, key: str, name: str, value: Any, slot: Slot) -> Iterator[Problem]:
+    def _argument(
+        self, key: str, name: str, value: Any, slot: Slot, *, own: bool
+    ) -> Iterator[Problem]:
         """Check an argument that is itself a node, a list of nodes, or neither."""
-        inner = SLOTS.get(name) if slot.registry != "MODELS" else None
+        of_model = slot.registry == "MODELS"
+        inner = None if of_model else SLOTS.get(name)
         if isinstance(value, dict) and "type" in value:
-            yield from self.node(key, value, inner or Slot(slot.registry))
+            certain = inner is not None or (of_model and own)
+            yield from self.node(key, value, inner or Slot(slot.registry), certain=certain)
         elif isinstance(value, list | tuple):
             for position, item in enumerate(value):
-                yield from self._argument(f"{key}[{position}]", name, item, slot)
-        elif isinstance(value, dict) and slot.registry == "MODELS":
+                yield from self._argument(f"{key}[{position}]", name, item, slot, own=own)
+        elif isinstance(value, dict) and of_model:
             for part, item in value.items():
-                yield from self._argument(f"{key}.{part}", part, item, slot)
+                yield from self._argument(f"{key}.{part}", part, item, slot, own=own)
+
+    def _is_meant(self, kind: Any, slot: Slot) -> bool:
+        """Whether a type names, or nearly names, a component of a registry."""
+        known = ROOT_REGISTRIES[slot.registry].module_dict
+        if not isinstance(kind, str):
+            return callable(kind)
+        name = kind.rpartition(".")[2]
+        return name in known or misspelt(name, known) is not None
+
+    def _is_own(self, kind: Any, slot: Slot) -> bool:
+        """Whether a type names a component of this package, whose parts are all components."""
+        known = ROOT_REGISTRIES[slot.registry].module_dict
+        component = known.get(kind.rpartition(".")[2]) if isinstance(kind, str) else kind
+        return (getattr(component, "__module__", None) or "").partition(".")[0] == SCOPE
 
 
 def _supplied(component: Any, slot: Slot, *, nested: bool) -> Sequence[str] | None:

@@ -67,7 +67,7 @@ def misfits(
     found = list(_unknown(name, arguments, given, supplied or ()))
     if supplied is not None:
         found += [
-            (key, f"{name} needs the argument {key!r}{_of_type(arguments, key)}")
+            (key, needed(component, key))
             for key in arguments.required
             if key not in given and key not in supplied
         ]
@@ -77,6 +77,13 @@ def misfits(
 def component_name(component: Callable[..., Any]) -> str:
     """Name of a class or function, for messages."""
     return getattr(component, "__name__", None) or type(component).__name__
+
+
+def needed(component: Callable[..., Any], argument: str) -> str:
+    """What to say of an argument that is missing."""
+    types = arguments_of(component).types
+    kind = f", {describe(types[argument])}" if argument in types else ""
+    return f"{component_name(component)} needs the argument {argument!r}{kind}"
 
 
 def type_problem(value: Any, annotation: Any) -> str | None:
@@ -117,10 +124,6 @@ def _is_default(arguments: Arguments, key: str, value: Any) -> bool:
         return False
     default = arguments.defaults[key]
     return value is default or (type(value) is type(default) and bool(value == default))
-
-
-def _of_type(arguments: Arguments, key: str) -> str:
-    return f", {describe(arguments.types[key])}" if key in arguments.types else ""
 
 
 def _of_callables(chain: list[Callable[..., Any]], *, skip_first: bool) -> Arguments:

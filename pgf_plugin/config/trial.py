@@ -5,6 +5,7 @@ when they are built, and have no size. Those of other distributions are not buil
 what their constructors do.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -15,14 +16,15 @@ from torch.optim import SGD, Optimizer
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from pgf_plugin.config.annotations import describe
-from pgf_plugin.config.signatures import arguments_of, component_name
+from pgf_plugin.config.signatures import arguments_of, component_name, needed
 from pgf_plugin.config.values import Build, refusal, refused_arguments
 from pgf_plugin.errors import shown
 
 _KNOWN = ("mmengine", "pgf_plugin", "torch")
-_OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer")
-"""Keys of a node that its builder takes out, or builds by itself."""
+_OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer", "clip_grad")
+"""Keys of a node that its builder takes out, or that are checked by themselves."""
 
+_MISSING = re.compile(r"missing \d+ required [\w-]+ arguments?: (.*)")
 _ENDLESS = 10**9
 _STEPS_AN_EPOCH = 100
 
@@ -53,10 +55,16 @@ def trial_problems(
         return
     given = {name: value for name, value in given.items() if name not in _OF_BUILDERS}
     needs = [name for name in arguments_of(component).required if name in given]
-    # What it says without any argument is said of the machine.
+    # What it says without any argument is said of the machine, or of an argument that is missing.
     of_machine = None if needs else refusal(build, {})
+    if of_machine and _MISSING.search(of_machine):
+        of_machine = None
     for place, message in refused_arguments(build, key, given, of_machine, left_out):
-        yield place, _told(component, place.removeprefix(f"{key}."), message)
+        if lacking := _MISSING.search(message):  # of a base class, whose signature is passed on
+            for name in re.findall(r"'(\w+)'", lacking[1]):
+                yield f"{key}.{name}", needed(component, name)
+        else:
+            yield place, _told(component, place.removeprefix(f"{key}."), message)
 
 
 def loader_problems(key: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,10 +116,16 @@ def refusal(build: Build, arguments: Mapping[str, Any]) -> str | None:
     except REFUSALS as error:
         # Without the quotes that a KeyError puts around its message.
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        return str(text) or type(error).__name__
+        return str(text) or _last_line(error)
     except Exception:  # noqa: BLE001 - foreign code, such as one that needs real memory
         return None
     return None
+
+
+def _last_line(error: Exception) -> str:
+    """The line that raised an error without a message: a bare ``assert`` says what it wants."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].line if frames else None) or type(error).__name__
 
 
 def _at_fault(build: Build, arguments: Mapping[str, Any], message: str) -> str | None:
