@@ -69,7 +69,7 @@ def check_engine(section: Section, environment: Mapping[str, str]) -> None:
     if len(both) > 1:
         section.find(
             "anything that uses the engine",
-            f"{' and '.join(both)} are both installed, and each overwrote files of the other",
+            f"{' and '.join(both)} are both installed, and both are the module mmengine",
             f"Run: python -m pip uninstall -y {' '.join(both)}, then install one of them",
             broken=True,
         )

@@ -95,6 +95,7 @@ def documented_types(component, argument):
     return set(re.findall(r"[A-Za-z]+(?:\[[^\]]*\]+)?", found[1])) & SAMPLES.keys() if found else ()
 
 
+@pytest.mark.engine
 def test_no_component_of_the_engine_raises_a_false_alarm():
     """Its defaults fit, and whatever its docstrings allow."""
     checked = 0

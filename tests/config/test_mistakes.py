@@ -91,6 +91,7 @@ def told(cfg):
     return {problem.key: problem.message for problem in check_config(cfg)}
 
 
+@pytest.mark.engine
 def test_every_mistake_is_told_at_once(cfg):
     cfg.optim_wrapper.type = "AmpOptimWrapper"
     cfg.merge_from_dict({key: value for key, (value, _) in MISTAKES.items()})
@@ -241,6 +242,7 @@ RIGHT = [
 ]  # fmt: skip
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("change", RIGHT, ids=lambda change: str(change)[:60])
 def test_what_the_engine_takes_is_no_problem(cfg, change):
     schedulers = change.get("param_scheduler", cfg.param_scheduler)
