@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from pgf_plugin.errors import ConfigError, check_one_of
+from pgf_plugin.errors import check_one_of
 
 Check = Callable[[str, Any], Any]
 """Takes an argument's name and value; raises ValueError for a value that is not allowed."""
@@ -81,17 +81,6 @@ def optional(check: Check) -> Check:
 def one_of(*options: Any) -> Check:
     """Allow ``options`` alone."""
     return lambda key, value: check_one_of(key, value, options)
-
-
-def check_text(key: str, value: Any) -> str:
-    """Return ``value`` if it is a string that is not empty.
-
-    Raises:
-        ConfigError: naming ``key`` and the value received.
-    """
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{key} must be a string that is not empty, got {value!r}")
-    return value
 
 
 def _errors(

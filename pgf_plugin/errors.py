@@ -91,6 +91,17 @@ def check_one_of(key: str, value: Any, options: Iterable[Any]) -> Any:
     return value
 
 
+def check_text(key: str, value: Any) -> str:
+    """Return ``value`` if it is a string that is not empty.
+
+    Raises:
+        ValueError: naming ``key`` and the value received.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} must be a string that is not empty, got {value!r}")
+    return value
+
+
 def require_extra(module: str, extra: str) -> ModuleType:
     """Import an optional dependency.
 

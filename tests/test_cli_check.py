@@ -122,6 +122,11 @@ def test_the_data_and_the_encoder_of_the_command_line(capsys, tmp_path):
     assert "encoder './nowhere': there is no folder" in lines[1]
     code, lines = checked(capsys, "pgf_net_bert-base_mosi", "--data-root", str(tmp_path))
     assert code == 0
+    code, lines = checked(capsys, "bench/quickstart", "--data-root", str(tmp_path))
+    assert code == 1
+    assert lines[0] == "bench/quickstart, bench: 1 problem"
+    assert "no dataset of" in lines[1]
+    assert lines[2] == "bench/quickstart, PGF-Net: fine"
 
 
 def test_train_and_bench_say_the_same(capsys, write, tmp_path):

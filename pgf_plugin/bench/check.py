@@ -1,15 +1,14 @@
 """Checks every model of a bench config, all of them before the first is trained."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mmengine.config import Config
 
-from pgf_plugin.bench.plan import Trial, bench_problems, compose
+from pgf_plugin.bench.plan import Trial, apply_places, bench_problems, compose
 from pgf_plugin.config import (
     Problem,
-    apply_data_root,
-    apply_encoder,
     apply_options,
     check_config,
     config_error,
@@ -18,6 +17,9 @@ from pgf_plugin.config.needs import missing_parts
 from pgf_plugin.config.problem import unique
 from pgf_plugin.config.slots import TOGETHER
 from pgf_plugin.errors import ConfigError
+
+BENCH = "bench"
+"""Label of what is wrong with the bench itself."""
 
 ALL_MODELS = "all models"
 """Label of the problems that every model has: those of the data, mostly."""
@@ -39,11 +41,12 @@ def check_bench(
         data_root: folder of the data, where a dataset takes one.
 
     Returns:
-        problems by model (``'bench'`` for the bench itself, :data:`ALL_MODELS` for shared ones).
+        problems by model (:data:`BENCH` for the bench itself, :data:`ALL_MODELS` for shared ones).
     """
-    found = {"bench": bench_problems(config)}
+    found = {BENCH: bench_problems(config)}
     for name, trial in compose_models(config, cfg_options, encoder, data_root):
-        found[name] = [trial] if isinstance(trial, Problem) else check_trial(trial)
+        problems = [trial] if isinstance(trial, Problem) else check_trial(trial)
+        found[name] = found.get(name, []) + problems
     return _shared(found)
 
 
@@ -60,22 +63,32 @@ def compose_models(
         cfg_options: as for :func:`check_bench`; likewise the others.
 
     Yields:
-        name of a model, and its config, or why there is none.
+        name of a model, and its config, or why there is none; :data:`BENCH` and why ``encoder`` or
+        ``data_root`` does not fit.
     """
     bench = config.get("bench")
     models = bench.get("models") if isinstance(bench, dict) else None
-    for name, entry in models.items() if isinstance(models, dict) else ():
-        try:
-            trial = compose(config, entry)
-            apply_encoder(trial, encoder)
-            if data_root is not None:
-                apply_data_root(trial, data_root)
-            apply_options(trial, cfg_options or {})
-        except Exception as error:  # noqa: BLE001 - a config may raise anything, and others follow
-            kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
-            yield name, Problem(f"bench.models[{name!r}]", f"{kind}{error}")
-        else:
-            yield name, trial
+    entries = models if isinstance(models, dict) else {}
+    trials = {name: _attempt(name, partial(compose, config, entries[name])) for name in entries}
+    composed = {name: trial for name, trial in trials.items() if isinstance(trial, Config)}
+    if composed:
+        fits = _attempt(BENCH, partial(apply_places, config, composed, encoder, data_root))
+        if isinstance(fits, Problem):
+            yield BENCH, fits
+    for name, trial in trials.items():
+        refused = None
+        if isinstance(trial, Config):
+            refused = _attempt(name, partial(apply_options, trial, cfg_options or {}))
+        yield name, refused or trial
+
+
+def _attempt(name: str, action: Callable[[], Any]) -> Any:
+    """What ``action`` returns, or a problem: a config may raise anything, and others follow."""
+    try:
+        return action()
+    except Exception as error:  # noqa: BLE001
+        kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
+        return Problem(BENCH if name == BENCH else f"bench.models[{name!r}]", f"{kind}{error}")
 
 
 def check_trial(config: Config) -> list[Problem]:
@@ -103,7 +116,7 @@ def raise_trial_problems(trials: Sequence[Trial]) -> None:
 
 def _shared(found: dict[str, list[Problem]]) -> dict[str, list[Problem]]:
     """Tell what is wrong with every model once."""
-    models = [problems for name, problems in found.items() if name != "bench"]
+    models = [problems for name, problems in found.items() if name != BENCH]
     if len(models) < 2:
         return found
     common = [problem for problem in models[0] if all(problem in rest for rest in models[1:])]

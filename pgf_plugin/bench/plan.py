@@ -76,7 +76,7 @@ def plan_trials(
             )
     chosen = [name for name in entries if not models or name in models]
     configs = {name: compose(config, entries[name]) for name in chosen}
-    _apply_places(config, configs, encoder, data_root)
+    apply_places(config, configs, encoder, data_root)
     for trial in configs.values():
         apply_options(trial, cfg_options or {})
     numbers = [
@@ -110,7 +110,7 @@ def compose(config: Config, entry: str | dict[str, Any]) -> Config:
     return trial
 
 
-def _apply_places(
+def apply_places(
     config: Config,
     trials: Mapping[str, Config],
     encoder: str | None,

@@ -70,7 +70,7 @@ def load(name: str, args: argparse.Namespace) -> tuple[Config, Mapping[str, Any]
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(name, of_bench)
     places = {"encoder": args.encoder, "data_root": args.data_root}
-    if "bench" not in cfg:
+    if "bench" not in cfg or "type" in (cfg.get("model") or {}):
         return load_config(name, options, **places), {}
     rest = {key: value for key, value in options.items() if key not in of_bench}
     return cfg, {"cfg_options": rest, **places}

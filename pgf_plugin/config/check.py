@@ -173,7 +173,7 @@ def _check_loader(checker: NodeChecker, key: str, loader: dict[str, Any]) -> Ite
 
 def _model_values(model: dict[str, Any], problems: Collection[Problem]) -> Iterator[Problem]:
     """What the model's constructors refuse, of what is not known to be wrong already."""
-    wrong = {problem.key for problem in problems if problem.key.startswith("model")}
+    wrong = {p.key for p in problems if p.key == "model" or p.key.startswith("model.")}
     if wrong & {"model", "model.type"}:
         return
     rest = _without("model", model, wrong)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.arguments import check_text, checked_arguments, one_of, optional
+from pgf_plugin.arguments import checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.scaling import FeatureScaler
-from pgf_plugin.errors import ConfigError, DataError, check_positive, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_positive, check_positive_int, check_text
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
 

@@ -94,7 +94,7 @@ def _data(cfg: Any) -> Iterator[Lack]:
         root = node.get("data_root") or ""
         named = [node[key] for key in node if key.endswith("file") and isinstance(node[key], str)]
         for path in [Path(root, name).expanduser() for name in named] or [Path(root).expanduser()]:
-            if not path.exists():
+            if "://" not in str(root) and not path.exists():
                 yield (
                     f"the data of {type_name(node)}",
                     f"there is no {path.absolute()}",
