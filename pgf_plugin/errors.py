@@ -31,6 +31,18 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
+def misspelt(name: str, options: Iterable[str]) -> str | None:
+    """Return the one of ``options`` that ``name`` is one or two letters away from, if any."""
+    near = get_close_matches(name, list(options), n=1, cutoff=0.9)
+    return near[0] if near and near[0] != name else None
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """``repr(value)`` for a message, cut after ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     """Return ``value`` if it is an integer ``>= at_least``.
 
@@ -125,6 +137,17 @@ def check_one_of(key: str, value: Any, options: Iterable[Any]) -> Any:
         hint = did_you_mean(str(value), map(str, options))
         allowed = ", ".join(map(repr, options))
         raise ValueError(f"{key} must be one of {allowed}, got {value!r}.{hint}")
+    return value
+
+
+def check_text(key: str, value: Any) -> str:
+    """Return ``value`` if it is a string that is not empty.
+
+    Raises:
+        ValueError: naming ``key`` and the value received.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} must be a string that is not empty, got {value!r}")
     return value
 
 

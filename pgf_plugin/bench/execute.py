@@ -6,32 +6,26 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
-import mmengine
-import numpy
-import peft
 import torch
-import transformers
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-import pgf_plugin
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress, ProgressHook
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
 from pgf_plugin.compat import train_safely
 from pgf_plugin.config.load import type_name
+from pgf_plugin.environment import engine, versions
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.models import ledger
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
-_PACKAGES = (pgf_plugin, torch, transformers, peft, mmengine, numpy)
 
 
 def run_trial(trial: Trial, progress: Progress) -> TrialResult:
@@ -121,24 +115,12 @@ def environment(model: torch.nn.Module) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "python": platform.python_version(),
-        "packages": {package.__name__: package.__version__ for package in _PACKAGES},
-        "engine": _engine(),
+        "packages": versions(),
+        "engine": engine(),
         "device": device.type,
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _engine() -> str | None:
-    """Distribution whose module ``mmengine`` runs, which forks provide too; None where unknown."""
-    module = Path(mmengine.__file__)
-    installed = set(packages_distributions().get("mmengine", []))
-    found = [
-        name
-        for name in installed
-        if Path(str(distribution(name).locate_file("mmengine/__init__.py"))) == module
-    ]
-    return ", ".join(sorted(found)) or None
 
 
 def _synchronize() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from rich.console import Console
 
+from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
 from pgf_plugin.bench.plan import Trial, plan_trials, trial_folder
@@ -16,7 +17,6 @@ from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
-from pgf_plugin.config import raise_problems
 
 SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
 TABLE_WIDTH = 160
@@ -78,8 +78,7 @@ def run_bench(
         encoder=encoder,
         data_root=data_root,
     )
-    for trial in {trial.model: trial for trial in trials}.values():
-        raise_problems(trial.config, context=f"bench.models[{trial.model!r}]")
+    raise_trial_problems(trials)
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(console, len(trials))
     try:

@@ -178,7 +178,7 @@ def _default_of(component: Any, argument: str) -> Any:
 def _read(path: Path) -> Config:
     try:
         return Config.fromfile(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
 
 

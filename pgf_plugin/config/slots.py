@@ -50,7 +50,7 @@ SLOTS: dict[str, Slot] = {
     "val_cfg": Slot("LOOPS", "ValLoop", _LOOP),
     "test_cfg": Slot("LOOPS", "TestLoop", _LOOP),
     "visualizer": Slot("VISUALIZERS", "Visualizer", ("name", "save_dir")),
-    "vis_backends": Slot("VISBACKENDS", supplied=("save_dir",)),
+    "vis_backends": Slot("VISBACKENDS", supplied=("save_dir",), extra=("name",)),
     "log_processor": Slot("LOG_PROCESSORS", "LogProcessor"),
 }
 """Place of a node, by its key, wherever in a config the key stands."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mmengine.evaluator import BaseMetric
 
 from pgf_plugin.errors import check_one_of
+from pgf_plugin.evaluation.functional import METRICS as MSA_METRICS
 from pgf_plugin.evaluation.functional import msa_metrics
 from pgf_plugin.registry import METRICS
 
@@ -54,6 +55,11 @@ class MSAMetric(BaseMetric):
         if self.out_file is not None:
             check_one_of("the suffix of MSAMetric.out_file", self.out_file.suffix, _WRITERS)
         self.predictions: list[Prediction] = []
+
+    @classmethod
+    def metric_names(cls, **arguments: Any) -> tuple[str, ...]:
+        """Names, without prefix, of what a metric with these arguments returns."""
+        return tuple(MSA_METRICS)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect one batch of predicted samples."""

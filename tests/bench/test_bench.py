@@ -203,7 +203,7 @@ def test_a_malformed_bench_is_refused_with_every_problem(tmp_path, bench, proble
 
 def test_a_bench_whose_models_would_all_become_one_is_refused(tmp_path):
     config = Config(dict(model=dict(type="MulT"), bench=dict(models={"A": "a"}, seeds=[0])))
-    with pytest.raises(ConfigError, match=r"model.type is 'MulT'"):
+    with pytest.raises(ConfigError, match=r"model.type: is 'MulT'"):
         plan_trials(config, tmp_path)
 
 

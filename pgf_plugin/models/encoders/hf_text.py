@@ -1,22 +1,30 @@
 """Any Hugging Face encoder as the text side of a model, frozen, with or without LoRA."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from pgf_plugin.errors import (
+    ConfigError,
     MissingExtraError,
     check_fraction,
     check_one_of,
     check_positive,
     check_positive_int,
+    misspelt,
 )
-from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
+from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES, find_layer_stack
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
 from pgf_plugin.pretrained import is_local, resolve_pretrained
@@ -185,7 +193,7 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
             encoder = _load(resolve_pretrained(pretrained))
         else:
             encoder = AutoModel.from_config(_config(pretrained, architecture))
-    except (FileNotFoundError, MissingExtraError):
+    except (FileNotFoundError, MissingExtraError, ConfigError):
         raise
     except Exception as error:  # what a damaged file raises depends on its format
         raise ValueError(
@@ -218,8 +226,21 @@ def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreT
     arguments = dict(architecture or {})
     model_type = arguments.pop("model_type", None)
     if model_type is None:
-        raise ValueError(f"architecture needs 'model_type', got {architecture!r}")
+        raise ConfigError(f"architecture needs 'model_type', got {architecture!r}")
+    if model_type not in CONFIG_MAPPING:
+        check_one_of("architecture.model_type", model_type, sorted(FAMILIES))
+    _check_spelling(AutoConfig.for_model(model_type), arguments)
     return AutoConfig.for_model(model_type, **arguments)
+
+
+def _check_spelling(default: PreTrainedConfig, arguments: Mapping[str, Any]) -> None:
+    """Refuse a misspelt setting: transformers would keep it as a name of its own."""
+    for name, value in arguments.items():
+        if not hasattr(default, name) and (near := misspelt(name, dir(default))):
+            raise ConfigError(
+                f"architecture.{name}: {type(default).__name__} has no setting {name!r}, got "
+                f"{value!r}. Did you mean {near!r}?"
+            )
 
 
 def _set_dropout(encoder: nn.Module, rate: float) -> None:
