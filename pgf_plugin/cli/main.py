@@ -42,12 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process where it is None.
 
     Returns:
-        0; 1 for an error, told on stderr; 130 for Ctrl-C. A wrong command line ends the process
-        with 2, as argparse does.
+        0; 1 for an error, told on stderr; 130 for Ctrl-C, 143 for SIGTERM. A wrong command line
+        ends the process with 2, as argparse does.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
     args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
         _silence_libraries()
