@@ -36,51 +36,45 @@ class InterruptHook(Hook):
         # Only now: a resumed loop of steps first skips the batches that it has seen.
         defer_signals(self._defers)
         if self._by_epoch:
-            self._end_if_asked(runner)
+            self._end_if_asked(f"in epoch {runner.epoch + 1} of {runner.max_epochs}")
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save the step and end; after the last step of an epoch, go on to its end."""
-        if self._by_epoch:
-            if not self.end_of_epoch(runner.train_dataloader, batch_idx):
-                self._end_if_asked(runner)
-        else:
-            self._save_and_end(runner)
+        if not self._by_epoch:
+            self._save_and_end(runner, f"after step {runner.iter + 1} of {runner.max_iters}")
+        elif not self.end_of_epoch(runner.train_dataloader, batch_idx):
+            self._end_if_asked(f"in epoch {runner.epoch + 1} of {runner.max_epochs}")
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save the epoch and end."""
         if self._by_epoch:
-            self._save_and_end(runner)
+            self._save_and_end(runner, f"after epoch {runner.epoch + 1} of {runner.max_epochs}")
 
     def after_val(self, runner: Runner) -> None:
         """Save what was validated, and end."""
-        if requested_signal() is not None and self._defers:
-            for saver in self._savers:
-                if self._by_epoch or not saver.by_epoch:
-                    saver.save_validated(runner)
-            self._end_if_asked(runner)
+        if requested_signal() is None or not self._defers:
+            return
+        for saver in self._savers:
+            if self._by_epoch or not saver.by_epoch:
+                saver.save_validated(runner)
+        if self._by_epoch:
+            self._end_if_asked(f"after epoch {runner.epoch} of {runner.max_epochs}")
+        self._end_if_asked(f"after step {runner.iter} of {runner.max_iters}")
 
     def after_train(self, runner: Runner) -> None:
         """What follows can be interrupted anywhere."""
         defer_signals(False)
-        self._end_if_asked(runner)
+        self._end_if_asked("after the training")
 
-    def _save_and_end(self, runner: Runner) -> None:
+    def _save_and_end(self, runner: Runner, place: str) -> None:
         if requested_signal() is None or not self._defers:
             return
         for saver in self._savers:
             if saver.by_epoch == self._by_epoch:
                 saver.save_now(runner)
         if not validates_next(runner, self._by_epoch):
-            self._end_if_asked(runner)
+            self._end_if_asked(place)
 
-    def _end_if_asked(self, runner: Runner) -> None:
+    def _end_if_asked(self, place: str) -> None:
         if (signum := requested_signal()) is not None and self._defers:
-            raise Interrupted(signum, _place(runner))
-
-
-def _place(runner: Runner) -> str:
-    step = f"step {min(runner.iter + 1, runner.max_iters)} of {runner.max_iters}"
-    if isinstance(runner.train_loop, EpochBasedTrainLoop):
-        epoch = min(runner.epoch + 1, runner.max_epochs)
-        return f"in epoch {epoch} of {runner.max_epochs}, {step}"
-    return f"after {step}"
+            raise Interrupted(signum, place)

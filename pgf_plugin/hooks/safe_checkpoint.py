@@ -59,6 +59,8 @@ class SafeCheckpointHook(CheckpointHook):
             self.backend_args = {"backend": ATOMIC_BACKEND}
         super().before_train(runner)
         self._due = False
+        if runner.iter > 0:  # resumed: whether a new best is followed by a checkpoint hangs on it
+            self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
         if local and is_main_process():
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
