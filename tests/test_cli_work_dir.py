@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_runs import TrainCommand, assert_same, outcome, start_child
+from killed_runs import TrainCommand, assert_same, in_child, outcome, start_child
 from mmengine.hooks import Hook
 
 from pgf_plugin.checkpoint_files import is_intact
@@ -97,7 +97,7 @@ def other_commands(run: TrainCommand, tmp_path: Path) -> list[list[str]]:
 
 def test_a_work_dir_is_held_by_one_process_and_freed_by_its_kill(tmp_path, capsys):
     run = TrainCommand(tmp_path)
-    run.kill.write_text(f"12 {int(signal.SIGSTOP)}")
+    run.kill.write_text(f"20 {int(signal.SIGSTOP)}")
     child = start_child(lambda: main(run.argv), run.output)
     try:
         _, status = os.waitpid(child, os.WUNTRACED)
@@ -112,7 +112,8 @@ def test_a_work_dir_is_held_by_one_process_and_freed_by_its_kill(tmp_path, capsy
             assert "Wait until it has ended, or give another folder (--work-dir DIR)" in told
             assert "To go on" not in told
         assert sorted(run.work_dir.rglob("*")) == before
-        assert main([*run.argv, "--work-dir", str(tmp_path / "other")]) == 0
+        elsewhere = [*run.argv, "--work-dir", str(tmp_path / "other")]
+        assert in_child(lambda: main(elsewhere), tmp_path / "elsewhere.txt") == 0
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
