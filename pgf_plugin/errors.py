@@ -20,6 +20,14 @@ class DataError(ValueError):
     """A data file or sample is not what the config or the format promises."""
 
 
+class WorkDirError(OSError):
+    """A work directory cannot be written to, or another process writes to it."""
+
+
+class WorkDirFailedError(WorkDirError):
+    """A work directory took no more in the middle of a run, which can be resumed."""
+
+
 class MissingExtraError(ImportError):
     """An optional dependency is needed; the message has the command that installs it."""
 

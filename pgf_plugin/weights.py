@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
 
@@ -47,7 +49,8 @@ def read_weights(path: Path) -> Weights:
     """Read a checkpoint, or a file with the suffix ``.safetensors``; nothing in it is executed.
 
     Raises:
-        DataError: if the file is damaged, or holds anything but tensors and plain values.
+        DataError: if the file is damaged, holds anything but tensors and plain values, or was
+            written by a later version in a layout that this one does not know.
     """
     try:
         if path.suffix == SAFETENSORS:
@@ -78,10 +81,12 @@ def write_weights(weights: Weights, path: Path) -> None:
     """
     tensors = {name: tensor.clone().contiguous() for name, tensor in weights.tensors.items()}
     if path.suffix == SAFETENSORS:
-        data = save(tensors, metadata={"format": "pt", **weights.origin})
+        stamp = {META_KEY: json.dumps(schema_stamp())}
+        data = save(tensors, metadata={"format": "pt", **weights.origin, **stamp})
     elif path.suffix == CHECKPOINT:
         buffer = io.BytesIO()
-        meta = {_META_KEYS[name]: value for name, value in weights.origin.items()}
+        origin = {_META_KEYS[name]: value for name, value in weights.origin.items()}
+        meta = {**origin, META_KEY: schema_stamp()}
         torch.save({"meta": meta, "state_dict": tensors}, buffer)
         data = buffer.getvalue()
     else:
@@ -93,11 +98,15 @@ def _read_safetensors(path: Path) -> Weights:
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
+    if META_KEY in metadata:
+        check_schema({META_KEY: json.loads(metadata[META_KEY])}, path)
     _check_tensors(path, tensors)
     return Weights(tensors, {key: metadata[key] for key in _META_KEYS if key in metadata}, {})
 
 
 def _from_checkpoint(path: Path, content: Any) -> Weights:
+    if isinstance(content, Mapping):
+        check_schema(content.get("meta"), path)
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         raise DataError(f"{path} is not loaded: it holds {type(content).__name__}, no state dict")

@@ -24,10 +24,10 @@ import torch
 from transformers import BertConfig, BertModel
 
 from pgf_plugin.cli import main
-from pgf_plugin.cli.checkpoint import load_weights
 from pgf_plugin.cli.predict import read_features
 from pgf_plugin.datasets import MSADataset, SyntheticMSADataset
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
+from pgf_plugin.weights_loading import load_weights
 
 pytestmark = pytest.mark.engine
 

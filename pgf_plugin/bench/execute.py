@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from mmengine.runner import Runner
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress, ProgressHook
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
-from pgf_plugin.compat import train_safely
+from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.config.load import type_name
 from pgf_plugin.environment import engine, versions
-from pgf_plugin.errors import ConfigError
+from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
+from pgf_plugin.training import train
+from pgf_plugin.work_dir import write_failure
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
@@ -31,17 +35,23 @@ TRACEBACK_FILE = "traceback.txt"
 def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
 
-    Whatever the trial prints goes to ``console.log`` in its folder. A trial that raises is
-    recorded as failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+    A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
+    the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
+    failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+
+    Raises:
+        WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
-    trial.folder.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
-        (trial.folder / name).unlink(missing_ok=True)
     result = TrialResult(trial.model, trial.seed, trial.fingerprint)
     try:
-        with _output_to(trial.folder / CONSOLE_FILE):
-            _train_and_test(trial, progress, result)
-    except Exception as error:  # noqa: BLE001  # one trial must not take the others with it
+        found = prepare_folder(trial)
+        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+            (trial.folder / name).unlink(missing_ok=True)
+        with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
+            _train_and_test(trial, progress, result, found)
+    except Exception as error:  # one trial must not take the others with it
+        if isinstance(error, WorkDirError) or write_failure(error):
+            raise
         result.status = "failed"
         result.error = f"{type(error).__name__}: {error}"
         (trial.folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
@@ -50,18 +60,19 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     return result
 
 
-def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> None:
+def _train_and_test(
+    trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
+) -> None:
     hook = ProgressHook(progress)
-    runner = Runner.from_cfg(trial.config)
+    runner = _build_runner(trial.config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
     _check_selection(runner)
     trial.config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
     result.encoder = _encoder_name(trial.config)
-    start = time.perf_counter()
-    train_safely(runner, trial.config.get("load_from"))
-    result.train_seconds = time.perf_counter() - start
+    train(runner)
+    result.train_seconds = hook.seconds
     result.learning_curve = hook.curve
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
@@ -75,6 +86,17 @@ def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> No
     result.ms_per_utterance = milliseconds_per_utterance(runner)
     dataset = runner.test_dataloader.dataset
     result.data = dataset.describe() if hasattr(dataset, "describe") else {}
+
+
+def _build_runner(config: Config, found: Resumable | None) -> Runner:
+    if found is None:
+        return Runner.from_cfg(config)
+    config = deepcopy(config)
+    config.load_from, config.resume = str(found.path), True
+    runner = Runner.from_cfg(config)
+    if warning := found.warning():
+        runner.logger.warning(warning)
+    return runner
 
 
 def _check_selection(runner: Runner) -> None:
@@ -136,6 +158,7 @@ def _encoder_name(config: Config) -> str | None:
 
 
 @contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    with path.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+def _output_to(path: Path, append: bool) -> Iterator[None]:
+    mode = "a" if append else "w"
+    with path.open(mode, encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         yield

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
-from pgf_plugin.config.load import dataset_nodes, type_name
+from pgf_plugin.config.load import dataset_nodes, read_config, type_name
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean, shown
 
@@ -95,7 +95,7 @@ def compose(config: Config, entry: str | dict[str, Any]) -> Config:
     """
     overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
     base = overrides.pop("config", None)
-    trial = Config.fromfile(find_config(base)) if base else Config()
+    trial = read_config(find_config(base)) if base else Config()
     for key, value in config.to_dict().items():
         if key == "model":
             trial.merge_from_dict({"model": value})

@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process where it is None.
 
     Returns:
-        0; 1 for an error, told on stderr; 130 for Ctrl-C; 141 if nobody reads the output any
-        more. A wrong command line ends the process with 2, as argparse does.
+        0; 1 for an error, told on stderr; 130 for Ctrl-C, 143 for SIGTERM; 141 if nobody reads the
+        output any more. A wrong command line ends the process with 2, as argparse does.
     """
     try:
         return _run(argv)
@@ -59,6 +59,7 @@ def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
     args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
         _silence_libraries()

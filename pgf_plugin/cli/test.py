@@ -4,8 +4,9 @@ import argparse
 
 from mmengine.runner import Runner
 
-from pgf_plugin.cli.checkpoint import load_weights
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from, existing_file
+from pgf_plugin.weights_loading import load_weights
+from pgf_plugin.work_dir import held
 
 
 def add_parser(commands) -> None:
@@ -25,9 +26,10 @@ def run(args: argparse.Namespace) -> int:
     cfg = checked_config_from(args, needs=("test_dataloader", "test_cfg", "test_evaluator"))
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
-    runner = Runner.from_cfg(cfg)
-    load_weights(runner.model, checkpoint)
-    metrics = runner.test()
+    with held(cfg.work_dir, cfg):
+        runner = Runner.from_cfg(cfg)
+        load_weights(runner.model, checkpoint)
+        metrics = runner.test()
     dataset = runner.test_dataloader.dataset
     print(f"{args.config}, {checkpoint}, {len(dataset)} test utterances")
     width = max(map(len, metrics), default=0)
