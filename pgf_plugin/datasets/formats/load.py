@@ -24,7 +24,7 @@ def load_table(data_file: str | Path) -> FeatureTable:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        DataError: if its format is unknown, or its reader refuses it.
+        DataError: if its format is unknown, its reader refuses it, or it does not fit in memory.
     """
     path = Path(data_file).expanduser()
     if not path.is_file():
@@ -33,7 +33,10 @@ def load_table(data_file: str | Path) -> FeatureTable:
             f"that holds {path.name!r}"
         )
     status = path.stat()
-    return _read(path.resolve(), status.st_mtime_ns, status.st_size)
+    try:
+        return _read(path.resolve(), status.st_mtime_ns, status.st_size)
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit in memory: {error or 'it is too large'}") from error
 
 
 @lru_cache(maxsize=2)

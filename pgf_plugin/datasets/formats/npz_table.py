@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.errors import DataError
+from pgf_plugin.file_checks import check_archive
 from pgf_plugin.structures import MODALITIES
 
 _UNREADABLE = (
@@ -34,8 +35,10 @@ def read_npz_table(path: Path) -> FeatureTable:
     """Read a table of utterances.
 
     Raises:
-        DataError: if the file is truncated, holds pickled objects, or has another layout.
+        DataError: if the file is truncated, holds pickled objects, has another layout, or would
+            fill the memory.
     """
+    check_archive(path)
     arrays = _load(path)
     columns = sorted(key for key in arrays if key.startswith("split"))
     if "id" not in arrays or "label" not in arrays or not columns:

@@ -4,10 +4,15 @@ A pickle is a program: it may name any function of any module and have it called
 resolves nothing by import. A handful of names that arrays and containers need are replaced by own
 functions which build only data; every other name is refused. Array state is never handed to
 numpy's own ``__setstate__`` either, which trusts a crafted dtype with raw pointers.
+
+Nor may a small file fill the memory. The unpickler is the one that is written in Python: that in C
+makes room for 4 billion references where a file of ten bytes numbers one so. And a list that is
+in the file once, but in other lists a thousand times, counts a thousand times.
 """
 
 import pickle
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.errors import DataError
+from pgf_plugin.file_checks import check_size
 
 _MALFORMED = (
     pickle.UnpicklingError,
+    struct.error,
     EOFError,
     ValueError,
     TypeError,
@@ -31,6 +38,7 @@ _MALFORMED = (
 )
 _PLAIN_KINDS = "biufSU"
 _MAX_DEPTH = 16
+_NUMBER_BYTES = 8
 
 
 def load_pickle(path: Path) -> Any:
@@ -39,11 +47,13 @@ def load_pickle(path: Path) -> Any:
     Python 2 pickles are read with latin-1, as numpy's documentation asks for.
 
     Raises:
-        DataError: if the file names anything else (with that name), is truncated or malformed.
+        DataError: if the file names anything else (with that name), is truncated or malformed, or
+            would fill the memory.
     """
     with path.open("rb") as file:
         try:
-            return _resolve(_RestrictedUnpickler(file, encoding="latin1").load(), {}, 0)
+            content = _RestrictedUnpickler(file, encoding="latin1").load()
+            value, size = _Resolver().resolve(content)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
         except _MALFORMED as error:
@@ -51,9 +61,11 @@ def load_pickle(path: Path) -> Any:
                 f"{path} is truncated or no pickle ({type(error).__name__}: {error}): "
                 "download it again, or check its size against the source"
             ) from error
+    check_size(path, size)
+    return value
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
+class _RestrictedUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         builder = _BUILDERS.get(f"{module}.{name}")
         if builder is None:
@@ -127,11 +139,17 @@ def _array(raw: Any, dtype: Any, shape: Any, order: str = "C") -> NDArray:
     if kind.hasobject:
         if not isinstance(raw, list):
             raise DataError("the pickle has an array of objects without its list of objects")
-        flat = np.empty(len(raw), object)
-        flat[:] = raw
+        flat = _object_array(raw)
     else:
         flat = np.frombuffer(_raw_bytes(raw), kind)
     return flat.reshape(shape, order="F" if order == "F" else "C")
+
+
+def _object_array(items: list[Any]) -> NDArray:
+    flat = np.empty(len(items), object)
+    for row, item in enumerate(items):  # `flat[:] = items` takes lists of one length for a matrix
+        flat[row] = item
+    return flat
 
 
 def _scalar(dtype: Any, raw: Any = b"") -> Any:
@@ -214,27 +232,42 @@ _BUILDERS: dict[str, _Builder] = {
 }
 
 
-def _resolve(value: Any, done: dict[int, Any], depth: int) -> Any:
-    """Put arrays in the place of their stand-ins, in nested containers too."""
-    if depth > _MAX_DEPTH:
-        raise DataError(f"the pickle nests containers more than {_MAX_DEPTH} deep")
-    if isinstance(value, _Builder | _Dtype):
-        raise DataError("the pickle holds a function or a dtype where data belong")
-    if not isinstance(value, dict | list | tuple | _Array):
-        return value
-    if id(value) not in done:
-        done[id(value)] = _resolve_container(value, done, depth + 1)
-    return done[id(value)]
+class _Resolver:
+    """Puts arrays in the place of their stand-ins, in nested containers too.
 
+    What the file shares stays shared, and is resolved once.
+    """
 
-def _resolve_container(value: Any, done: dict[int, Any], depth: int) -> Any:
-    if isinstance(value, dict):
-        return {key: _resolve(item, done, depth) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)([_resolve(item, done, depth) for item in value])
-    array = value.value
-    if array.dtype.hasobject:
-        items = np.empty(array.size, object)
-        items[:] = [_resolve(item, done, depth) for item in array.ravel()]
-        array = items.reshape(array.shape)
-    return array
+    def __init__(self) -> None:
+        self._done: dict[int, tuple[Any, int]] = {}
+
+    def resolve(self, value: Any, depth: int = 0) -> tuple[Any, int]:
+        """Return ``value`` without stand-ins, and its bytes if nothing in it were shared."""
+        if depth > _MAX_DEPTH:
+            raise DataError(f"the pickle nests containers more than {_MAX_DEPTH} deep")
+        if isinstance(value, _Builder | _Dtype):
+            raise DataError("the pickle holds a function or a dtype where data belong")
+        if isinstance(value, str | bytes | bytearray):
+            return value, len(value)
+        if not isinstance(value, dict | list | tuple | _Array):
+            return value, _NUMBER_BYTES
+        if id(value) not in self._done:
+            self._done[id(value)] = self._resolve_container(value, depth + 1)
+        return self._done[id(value)]
+
+    def _resolve_container(self, value: Any, depth: int) -> tuple[Any, int]:
+        if isinstance(value, dict):
+            items, size = self._resolve_all(value.values(), depth)
+            return dict(zip(value, items, strict=True)), size
+        if isinstance(value, list | tuple):
+            items, size = self._resolve_all(value, depth)
+            return type(value)(items), size
+        array = value.value
+        if not array.dtype.hasobject:
+            return array, array.nbytes
+        items, size = self._resolve_all(array.ravel(), depth)
+        return _object_array(items).reshape(array.shape), size
+
+    def _resolve_all(self, values: Iterable[Any], depth: int) -> tuple[list[Any], int]:
+        pairs = [self.resolve(value, depth) for value in values]
+        return [value for value, _ in pairs], sum(size for _, size in pairs)
