@@ -147,8 +147,7 @@ def _array(raw: Any, dtype: Any, shape: Any, order: str = "C") -> NDArray:
 
 def _object_array(items: list[Any]) -> NDArray:
     flat = np.empty(len(items), object)
-    for row, item in enumerate(items):  # `flat[:] = items` takes lists of one length for a matrix
-        flat[row] = item
+    flat[:] = items
     return flat
 
 
