@@ -35,7 +35,7 @@ from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import checkpoint as engine
 
 from pgf_plugin.errors import DataError
-from pgf_plugin.file_checks import check_archive, check_tensors
+from pgf_plugin.file_checks import check_archive, state_dict_of
 
 FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """Environment variable of torch: every ``torch.load`` is safe, whatever its caller says."""
@@ -157,17 +157,15 @@ class _CheckedLoading(Hook):
         self._begun = True
 
     def after_load_checkpoint(self, runner: Any, checkpoint: Any) -> None:
-        if self._begun or not isinstance(checkpoint, Mapping):  # of a list, the engine complains
+        if self._begun:
             return
+        state_dict_of(self._checkpoint, checkpoint)
         meta = checkpoint.get("meta")
         if isinstance(meta, Mapping) and "config" in meta:
             raise DataError(
                 f"{self._checkpoint} is not loaded: its meta has a 'config', which a resume would "
                 "run as Python. Nothing was executed"
             )
-        state = checkpoint.get("state_dict", checkpoint)
-        if isinstance(state, Mapping):
-            check_tensors(self._checkpoint, state)
 
 
 def train_safely(runner: Any, checkpoint: str | Path | None) -> None:

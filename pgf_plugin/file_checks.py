@@ -51,6 +51,19 @@ def check_size(path: Path, size: int) -> None:
         )
 
 
+def state_dict_of(path: str | Path, content: Any) -> Mapping[str, Tensor]:
+    """Return the state dict in the content of a checkpoint, or the content where it is one.
+
+    Raises:
+        DataError: if there is none.
+    """
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise DataError(f"{path} is not loaded: it holds {type(content).__name__}, no state dict")
+    check_tensors(path, state)
+    return state
+
+
 def check_tensors(path: str | Path, state: Mapping[Any, Any]) -> None:
     """Refuse what is no tensor, or one that is bigger than the bytes it is made of.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
-from pgf_plugin.file_checks import check_archive, check_tensors
+from pgf_plugin.file_checks import check_archive, check_tensors, state_dict_of
 
 SAFETENSORS = ".safetensors"
 CHECKPOINT = ".pth"
@@ -100,11 +100,8 @@ def _read_safetensors(path: Path) -> Weights:
 
 
 def _from_checkpoint(path: Path, content: Any) -> Weights:
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping):
-        raise DataError(f"{path} is not loaded: it holds {type(content).__name__}, no state dict")
-    check_tensors(path, state)
-    tensors = {re.sub(r"^module\.", "", str(name)): value for name, value in state.items()}
+    state = state_dict_of(path, content)
+    tensors = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
     parts = content if state is not content else {}
     others = {str(key): _bytes(value) for key, value in parts.items() if key != "state_dict"}
     return Weights(tensors, _origin(parts.get("meta")), others)
