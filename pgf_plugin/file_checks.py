@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgf_plugin.errors import DataError
 
@@ -15,6 +15,8 @@ EXPANSION = 100
 
 ALWAYS_ALLOWED = 1 << 30
 """Bytes that any file may become, however small it is."""
+
+_PLAIN = (Tensor, nn.Parameter)
 
 
 def largest_content(path: Path) -> int:
@@ -65,7 +67,7 @@ def state_dict_of(path: str | Path, content: Any) -> Mapping[str, Tensor]:
 
 
 def check_tensors(path: str | Path, state: Mapping[Any, Any]) -> None:
-    """Refuse what is no tensor, or one that is bigger than the bytes it is made of.
+    """Refuse what is no plain tensor, or one that is bigger than the bytes it is made of.
 
     Raises:
         DataError: naming the first entry that is none.
@@ -73,7 +75,7 @@ def check_tensors(path: str | Path, state: Mapping[Any, Any]) -> None:
     wrong = [
         name
         for name, value in state.items()
-        if not (isinstance(name, str) and name.isprintable() and isinstance(value, Tensor))
+        if not (isinstance(name, str) and name.isprintable() and type(value) in _PLAIN)
         or value.layout is not torch.strided
         or value.is_meta
         or value.nbytes > value.untyped_storage().nbytes()
