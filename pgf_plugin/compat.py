@@ -43,6 +43,9 @@ FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 FORCE_UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """Environment variable of torch: ``torch.load`` executes what a file says, unless told not to."""
 
+CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+"""Environment variable of cuBLAS, without which torch's deterministic mode raises on a GPU."""
+
 _FORK_LIST = "get_torch_safe_globals"
 _WANTED = re.compile(r"GLOBAL (\S+)")
 _NUMBERS = "?bhilqBHILQefd"
@@ -168,6 +171,15 @@ class _CheckedLoading(Hook):
             )
 
 
+def complete_determinism() -> None:
+    """Add to ``randomness=dict(deterministic=True)`` what mmengine leaves out of it.
+
+    To be called after the ``Runner`` is built, which reads the switch, and before it computes.
+    """
+    if torch.are_deterministic_algorithms_enabled():
+        os.environ.setdefault(CUBLAS_WORKSPACE, ":4096:8")
+
+
 def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
     """Train with a ``Runner``, and refuse a checkpoint that would execute something.
 
@@ -183,5 +195,6 @@ def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
     if checkpoint is not None and Path(checkpoint).is_file():
         check_archive(Path(checkpoint))
     runner.register_hook(_CheckedLoading(checkpoint), priority="HIGHEST")
+    complete_determinism()
     with refusals_told(checkpoint):
         runner.train()

@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from pgf_plugin.cli.checkpoint import load_weights
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from, existing_file
+from pgf_plugin.compat import complete_determinism
 
 
 def add_parser(commands) -> None:
@@ -26,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
+    complete_determinism()
     load_weights(runner.model, checkpoint)
     metrics = runner.test()
     dataset = runner.test_dataloader.dataset
