@@ -184,7 +184,7 @@ def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
     """Train with a ``Runner``, and refuse a checkpoint that would execute something.
 
     Args:
-        runner: a ``Runner``, inside :func:`only_weights_loaded`.
+        runner: a ``Runner``.
         checkpoint: what it loads or resumes from; None where the config names none.
 
     Raises:
@@ -196,5 +196,5 @@ def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
         check_archive(Path(checkpoint))
     runner.register_hook(_CheckedLoading(checkpoint), priority="HIGHEST")
     complete_determinism()
-    with refusals_told(checkpoint):
+    with only_weights_loaded(), refusals_told(checkpoint):
         runner.train()
