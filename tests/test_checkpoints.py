@@ -13,12 +13,14 @@ import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
-from torch import nn
+from torch import _weights_only_unpickler, nn
 from torch.utils.data import DataLoader
 
-from pgf_plugin.compat import allow_checkpoints, only_weights_loaded
+from pgf_plugin.compat import allow_checkpoints, only_weights_loaded, train_safely
 from pgf_plugin.datasets.collate import msa_collate
+from pgf_plugin.errors import DataError
 
 pytestmark = pytest.mark.engine
 
@@ -210,6 +212,51 @@ def test_nothing_that_reaches_further_is_allowed():
     ]
     for dangerous in (getattr, setattr, eval, exec, builtins.__import__, open, os.system, type):
         assert dangerous not in allowed
+
+
+def test_the_effective_allow_list_builds_numbers_alone(run, checkpoint, monkeypatch):
+    """Seen from inside the load, where the fork's list, with its ``getattr``, would be in force."""
+    load, seen = torch.load, []
+
+    def watched(*arguments, **settings):
+        seen.append(_weights_only_unpickler._get_user_allowed_globals())
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(torch, "load", watched)
+    with only_weights_loaded():
+        for read in (torch.load, lambda path: load_checkpoint(nn.Identity(), path), run.resume):
+            read(str(checkpoint))
+    assert len(seen) == 3
+    by_torch = _weights_only_unpickler._get_allowed_globals()
+    assert not {getattr, eval, exec, builtins.__import__} & {*filter(callable, by_torch.values())}
+    for allowed in seen:
+        ours = {value for name, value in allowed.items() if not name.startswith("torch.")}
+        dtypes = {value for value in ours if isinstance(value, type)}
+        assert all(issubclass(value, np.dtype) for value in dtypes)
+        assert {value.__name__ for value in ours - dtypes} == {
+            "_rebuild_history",
+            "_rebuild_scalar",
+        }
+        assert {value.__module__ for value in ours - dtypes} == {"pgf_plugin.compat"}
+
+
+class Pretrained(BaseModel):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        return inputs
+
+
+def test_weights_that_a_model_of_the_config_names_are_loaded_as_safely(tmp_path):
+    marker, file = tmp_path / "executed", tmp_path / "pretrained.pth"
+    torch.save({"state_dict": {"w": Attack("system", marker)}}, file)
+    model = Pretrained(init_cfg={"type": "Pretrained", "checkpoint": str(file)})
+    runner = make_runner(tmp_path / "run", model=model)
+    with pytest.raises(DataError, match=rf"^{file} .*run '\S*system'"):
+        train_safely(runner, None)
+    assert not marker.exists()
 
 
 def _save_and_load(value):

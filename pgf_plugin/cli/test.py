@@ -5,6 +5,7 @@ import argparse
 from mmengine.runner import Runner
 
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from, existing_file
+from pgf_plugin.compat import complete_determinism
 from pgf_plugin.weights_loading import load_weights
 from pgf_plugin.work_dir import held
 
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     cfg.load_from, cfg.resume = None, False
     with held(cfg.work_dir, cfg):
         runner = Runner.from_cfg(cfg)
+        complete_determinism()
         load_weights(runner.model, checkpoint)
         metrics = runner.test()
     dataset = runner.test_dataloader.dataset

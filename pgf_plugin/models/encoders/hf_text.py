@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.utils import find_adapter_config_file
 
 from pgf_plugin.errors import (
     ConfigError,
@@ -24,6 +26,7 @@ from pgf_plugin.errors import (
     check_positive_int,
     misspelt,
 )
+from pgf_plugin.file_checks import check_archive
 from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES, find_layer_stack
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
@@ -207,6 +210,7 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
 
 
 def _load(name: str) -> PreTrainedModel:
+    _check_files(name)
     encoder, report = AutoModel.from_pretrained(
         name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
     )
@@ -217,6 +221,18 @@ def _load(name: str) -> PreTrainedModel:
             f"{missing[0]!r}"
         )
     return encoder
+
+
+def _check_files(name: str) -> None:
+    """Refuse what transformers would load beside the encoder, or without a bound."""
+    # A second LoRA, which no hash of the weights sees, made by a file that may name modules.
+    if adapter := find_adapter_config_file(name):
+        raise ValueError(
+            f"{adapter} brings an adapter of PEFT. Merge it into the encoder (PEFT's "
+            "merge_and_unload()) and save that with save_pretrained(), or remove it"
+        )
+    for weights in Path(name).glob("*.bin"):
+        check_archive(weights)
 
 
 def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedConfig:
