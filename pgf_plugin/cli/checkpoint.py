@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pgf_plugin.errors import DataError
-from pgf_plugin.weights import read_weights
+from pgf_plugin.weights import Weights, read_weights
 
 _LISTED = 12
 
@@ -18,7 +18,15 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
         DataError: if the file is no checkpoint, holds anything but tensors and plain values, or
             is of another model, preset or encoder.
     """
-    weights = read_weights(checkpoint)
+    fit_weights(model, read_weights(checkpoint), checkpoint)
+
+
+def fit_weights(model: nn.Module, weights: Weights, checkpoint: Path) -> None:
+    """Load what was read from ``checkpoint`` into ``model``.
+
+    Raises:
+        DataError: if it is of another model, preset or encoder.
+    """
     try:
         model.load_state_dict(weights.tensors)
     except ValueError as error:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "predict": ("predict", "predict the sentiment of one utterance"),
     "params": ("params", "count the parameters of a model, offline"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
+    "import-mmsa": ("import_mmsa", "evaluate a checkpoint of MMSA here, and convert it"),
     "list": ("components", "list the components that a config can name"),
     "config": ("configs", "list, show and copy the shipped configs"),
 }

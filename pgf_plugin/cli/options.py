@@ -33,6 +33,11 @@ class Overrides(DictAction):
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add CONFIG and the options that change it."""
     parser.add_argument("config", metavar="CONFIG", help="config file, or name of a shipped config")
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change a config."""
     parser.add_argument(
         "--encoder",
         metavar="NAME",

@@ -12,6 +12,7 @@ __all__ = [
     "ConvertedState",
     "MMSAAccumulationHook",
     "MMSAOptimWrapper",
+    "StateDict",
     "convert_state_dict",
 ]
 

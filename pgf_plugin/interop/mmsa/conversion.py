@@ -64,15 +64,14 @@ class Conversion:
         Raises:
             DataError: for missing or surplus names, all listed.
         """
-        given = {key.removeprefix(_PREFIX): value for key, value in state_dict.items()}
-        patterns = [pattern.replace("{bert}", self.bert or "") for pattern in self.dropped]
-        dropped = [
-            key
-            for key, value in given.items()
-            if any(re.fullmatch(p, key) for p in patterns) or self.unused(key, value)
-        ]
-        kept = {key: value for key, value in given.items() if key not in set(dropped)}
-        self._check(name, kept)
+        kept, dropped = self._split(state_dict)
+        missing, surplus = self._misfits(kept)
+        if missing or surplus:
+            raise DataError(
+                f"this is no state dict of MMSA's {name!r} that can be converted."
+                f"{_listed('missing', missing)}{_listed('unknown', surplus)}\n"
+                "Give the name that MMSA has for its model, and a checkpoint of MMSA 2.2.1"
+            )
         tensors = {self._rename(key): value for key, value in kept.items()}
         self.reshape(tensors)
         return ConvertedState(tensors, dropped)
@@ -82,19 +81,29 @@ class Conversion:
         bert = {key.format(bert=self.bert): value for key, value in BERT.items()}
         return {**(bert if self.bert else {}), **self.prefixes}
 
-    def _check(self, name: str, kept: StateDict) -> None:
-        surplus = [key for key in kept if not key.startswith(tuple(self._prefixes))]
+    def fits(self, state_dict: StateDict) -> bool:
+        """Whether ``state_dict`` has the names of this model, and no others."""
+        return not any(self._misfits(self._split(state_dict)[0]))
+
+    def _split(self, state_dict: StateDict) -> tuple[dict[str, Tensor], list[str]]:
+        """What is converted, and the names of what is left out."""
+        given = {key.removeprefix(_PREFIX): value for key, value in state_dict.items()}
+        patterns = [pattern.replace("{bert}", self.bert or "") for pattern in self.dropped]
+        dropped = [
+            key
+            for key, value in given.items()
+            if any(re.fullmatch(p, key) for p in patterns) or self.unused(key, value)
+        ]
+        return {key: given[key] for key in given.keys() - set(dropped)}, dropped
+
+    def _misfits(self, kept: StateDict) -> tuple[list[str], list[str]]:
         missing = [
             f"{prefix}…"
             for prefix in self._prefixes
             if prefix not in self.optional and not any(key.startswith(prefix) for key in kept)
         ]
-        if surplus or missing:
-            raise DataError(
-                f"this is no state dict of MMSA's {name!r} that can be converted."
-                f"{_listed('missing', missing)}{_listed('unknown', surplus)}\n"
-                "Give the name that MMSA has for its model, and a checkpoint of MMSA 2.2.1"
-            )
+        known = tuple(self._prefixes)
+        return missing, sorted(key for key in kept if not key.startswith(known))
 
     def _rename(self, key: str) -> str:
         prefix = max((p for p in self._prefixes if key.startswith(p)), key=len)
