@@ -2,7 +2,7 @@
 #   pgf train mult/mult_mmsa_mosi_unaligned --data-root DIR
 _base_ = [
     "../_base_/models/mult.py",
-    "../_base_/datasets/mosi_mmsa_unaligned.py",
+    "../_base_/datasets/mosi_mmsa_reference.py",
     "../_base_/schedules/mmsa_mult.py",
     "../_base_/default_runtime.py",
 ]

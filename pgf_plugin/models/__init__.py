@@ -10,6 +10,7 @@ from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
 from pgf_plugin.models.fusions.gate import PGFGate
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
 from pgf_plugin.models.heads.regression import MSARegressionHead
+from pgf_plugin.models.lmf import LMF, LMFHead
 from pgf_plugin.models.losses.regression import MSARegressionLoss
 from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.misa import MISA, MISAHead
@@ -18,11 +19,15 @@ from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
 from pgf_plugin.models.pgf_net import PGFNet
 from pgf_plugin.models.text_only import TextOnlyNet
+from pgf_plugin.models.tfn import TFN, TFNHead
 
 __all__ = [
+    "LMF",
     "MISA",
+    "TFN",
     "Fused",
     "HFTextEncoder",
+    "LMFHead",
     "MISAHead",
     "MSADataPreprocessor",
     "MSAModel",
@@ -37,6 +42,7 @@ __all__ = [
     "PGFGate",
     "PGFNet",
     "PrecomputedTextEncoder",
+    "TFNHead",
     "TextOnlyNet",
     "build_module",
     "build_on_meta",

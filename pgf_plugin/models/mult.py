@@ -132,7 +132,7 @@ class MulT(MSAModel):
         for name in self.feature_dims:
             sequences[name] = MaskedSequence(inputs[name], inputs[f"{name}_mask"])
         if self.reference:
-            sequences = {name: _all_real(value) for name, value in sequences.items()}
+            sequences = {name: value.unmasked() for name, value in sequences.items()}
         return {name: self.projections[name](value) for name, value in sequences.items()}
 
     def fuse(
@@ -233,10 +233,6 @@ class MulTHead(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, D) -> (B, n_out)."""
         return self.out(pooled + self.block(pooled))
-
-
-def _all_real(sequence: MaskedSequence) -> MaskedSequence:
-    return sequence._replace(mask=torch.ones_like(sequence.mask))
 
 
 def _by_modality(

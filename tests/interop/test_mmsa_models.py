@@ -29,6 +29,34 @@ def assert_same(mine, reference):
     torch.testing.assert_close(mine, reference, rtol=1e-5, atol=1e-5 * scale)
 
 
+def build_from_config(name):
+    return build_module(load_config(CONVERSIONS[name].config).model)
+
+
+@pytest.mark.parametrize("name", ["tfn", "lmf"])
+def test_models_over_text_features_equal(name, lengths):
+    theirs = mmsa_model(name, "")
+    ours = build_from_config(name)
+    ours.load_state_dict(convert_state_dict(name, theirs.state_dict()))
+    batch = random_batch(lengths)
+    batch["text"] = torch.randn(*batch["input_ids"].shape, 768)
+    means = [batch[side].mean(dim=1, keepdim=True) for side in ("audio", "vision")]
+    for model in (theirs.eval(), ours.eval()):
+        model.zero_grad()
+
+    reference = theirs(batch["text"], *means)["M"]
+    assert_same(ours(batch).prediction, reference)
+    loss = torch.nn.functional.l1_loss(reference, batch["label"])
+    losses = ours(batch, samples(batch), mode="loss")
+    assert_same(losses["loss_task"], loss)
+    losses["loss_task"].backward()
+    loss.backward()
+    gradients = {key: value.grad for key, value in theirs.named_parameters() if value.requires_grad}
+    converted = convert_state_dict(name, gradients)
+    for key, value in ours.named_parameters():
+        assert_same(value.grad, converted[key])
+
+
 @pytest.mark.parametrize("name", ["mult", "misa"])
 def test_predictions_equal(name, bert, lengths):
     theirs = mmsa_model(name, bert, **SETTINGS[name]).eval()
@@ -147,7 +175,7 @@ def test_a_state_dict_of_another_model_is_refused(bert):
         DataError, match=r"MMSA's 'mult'.*\n.*12 missing: trans_l_with_a\.….*\n.*unknown: "
     ):
         convert_state_dict("mult", state)
-    with pytest.raises(ValueError, match="name must be one of 'misa', 'mult', got 'tfnn'"):
+    with pytest.raises(ValueError, match="name must be one of .*, got 'tfnn'. Did you mean 'tfn'"):
         convert_state_dict("tfnn", state)
 
 

@@ -40,6 +40,8 @@ NAMES = sorted(
     and component.__module__.startswith("pgf_plugin.")
 )
 SMALL = {
+    "LMF": {"hidden_features": {"text": 8, "audio": 4, "vision": 6}, "text_features": 5},
+    "TFN": {"hidden_features": {"text": 8, "audio": 4, "vision": 6}, "text_features": 5},
     "MISA": {"width": 16, "feedforward_features": 32},
     "MulT": {"width": 8, "num_heads": 2, "num_layers": 2, "num_memory_layers": 2},
 }
@@ -134,7 +136,7 @@ def test_every_config_builds_its_models_offline_and_without_memory(config):
         rows = {row.group: row for row in ledger(built).rows}
         assert rows["head"].trainable, name
         assert "other" not in rows, name
-        if model.encoder.get("freeze", True):
+        if model.encoder.get("freeze", True) and "encoder" in rows:
             assert not rows["encoder"].trainable, "pretrained weights train"
 
 

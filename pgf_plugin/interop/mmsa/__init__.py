@@ -4,6 +4,7 @@ from pgf_plugin.errors import check_one_of
 from pgf_plugin.interop.mmsa.conversion import Conversion, ConvertedState, StateDict
 from pgf_plugin.interop.mmsa.misa import MISA
 from pgf_plugin.interop.mmsa.mult import MULT
+from pgf_plugin.interop.mmsa.tensor_fusion import LMF, TFN
 from pgf_plugin.interop.mmsa.training import MMSAAccumulationHook, MMSAOptimWrapper
 
 __all__ = [
@@ -16,7 +17,7 @@ __all__ = [
     "convert_state_dict",
 ]
 
-CONVERSIONS: dict[str, Conversion] = {"misa": MISA, "mult": MULT}
+CONVERSIONS: dict[str, Conversion] = {"lmf": LMF, "misa": MISA, "mult": MULT, "tfn": TFN}
 """MMSA's name of a model to how its state dict is converted."""
 
 
