@@ -1,18 +1,19 @@
 """MulT: every modality attends to every other, step by step."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
+from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.by_modality import by_modality
 from pgf_plugin.models.encoders.sequence import InputDropout, TemporalConv, last_step
 from pgf_plugin.models.fusions.crossmodal import CrossmodalTransformer
 from pgf_plugin.registry import MODELS
-from pgf_plugin.structures import MODALITIES, MaskedSequence
+from pgf_plugin.structures import MaskedSequence
 
 _ATTENTION_DROPOUT = {"text": 0.3, "audio": 0.2, "vision": 0.0}
 
@@ -86,8 +87,8 @@ class MulT(MSAModel):
         super().__init__(feature_dims, loss, data_preprocessor)
         self.reference = reference
         names = ("text", *self.feature_dims)
-        kernels = _by_modality("kernel_size", kernel_size, names, check_positive_int)
-        dropouts = _by_modality(
+        kernels = by_modality("kernel_size", kernel_size, names, check_positive_int)
+        dropouts = by_modality(
             "attention_dropout",
             _ATTENTION_DROPOUT if attention_dropout is None else attention_dropout,
             names,
@@ -233,19 +234,3 @@ class MulTHead(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, D) -> (B, n_out)."""
         return self.out(pooled + self.block(pooled))
-
-
-def _by_modality(
-    key: str, setting: Any, names: Collection[str], check: Callable[[str, Any], Any]
-) -> dict[str, Any]:
-    """One checked value for each of ``names``, from a single value or a mapping."""
-    if not isinstance(setting, Mapping):
-        return dict.fromkeys(names, check(key, setting))
-    for name in setting:
-        check_one_of(f"a key of {key}", name, MODALITIES)
-    if missing := [name for name in names if name not in setting]:
-        raise ValueError(
-            f"{key} must have a value for every modality that is used, got {dict(setting)!r} "
-            f"without {missing}"
-        )
-    return {name: check(f"{key}.{name}", setting[name]) for name in names}

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_one_of
+from pgf_plugin.errors import check_positive_int
 from pgf_plugin.models.base import MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.by_modality import by_modality
 from pgf_plugin.models.encoders.subnets import FeatureSubNet, LSTMSubNet
-from pgf_plugin.structures import MODALITIES, MaskedSequence
+from pgf_plugin.structures import MaskedSequence
 
 FUSED_ORDER = ("audio", "vision", "text")
 """Order of the modalities in the product, as in the reference."""
@@ -46,7 +47,8 @@ class TensorFusionModel(MSAModel):
     ) -> None:
         super().__init__(feature_dims, loss, data_preprocessor)
         self.reference = reference
-        widths = _by_modality(hidden_features, ("text", *self.feature_dims))
+        names = ("text", *self.feature_dims)
+        widths = by_modality("hidden_features", hidden_features, names, check_positive_int)
         self.subnets = nn.ModuleDict(
             {
                 name: FeatureSubNet(width, widths[name], dropout)
@@ -79,14 +81,3 @@ class TensorFusionModel(MSAModel):
 def with_one(vectors: Tensor) -> Tensor:
     """Put a 1 before each vector, (B, D) -> (B, 1 + D), so that products keep single modalities."""
     return torch.cat([torch.ones_like(vectors[:, :1]), vectors], dim=1)
-
-
-def _by_modality(widths: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:
-    for name in widths:
-        check_one_of("a key of hidden_features", name, MODALITIES)
-    if missing := [name for name in names if name not in widths]:
-        raise ValueError(
-            "hidden_features must have a width for every modality that is used, got "
-            f"{dict(widths)!r} without {missing}"
-        )
-    return dict(widths)

@@ -3,7 +3,9 @@
 import json
 import os
 import warnings
+from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +22,10 @@ def bert(tmp_path_factory):
     """A small random BERT of the width that MMSA's MISA needs, with a vocabulary, in a folder."""
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    folder = tmp_path_factory.mktemp("bert")
+    folder = (
+        tmp_path_factory.mktemp("encoder") / "bert-base-uncased"
+    )  # the name that BERT_MAG loads
+    folder.mkdir()
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{n}" for n in range(95))]
     (folder / "vocab.txt").write_text("\n".join(words))
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
@@ -87,3 +92,21 @@ def mmsa_inputs(batch):
     mask = batch["attention_mask"]
     text = torch.stack([batch["input_ids"], mask, torch.zeros_like(mask)], dim=1).float()
     return text, batch["audio"], batch["vision"]
+
+
+def let_mag_bert_load(monkeypatch, bert):
+    """Give MMSA's BERT_MAG what transformers 5 took away, and its BERT in the working directory."""
+    module = import_module("MMSA.models.singleTask.BERT_MAG")
+    for kind in (module.MAG_BertForSequenceClassification, module.MAG_BertModel):
+        monkeypatch.setattr(kind, "all_tied_weights_keys", {}, raising=False)
+    masked = torch.finfo(torch.float32).min
+    monkeypatch.setattr(
+        module.MAG_BertModel,
+        "get_extended_attention_mask",
+        lambda self, mask, *_: (1 - mask)[:, None, None, :] * masked,
+        raising=False,
+    )
+    monkeypatch.setattr(
+        module.MAG_BertModel, "get_head_mask", lambda self, mask, n: [None] * n, raising=False
+    )
+    monkeypatch.chdir(Path(bert).parent)

@@ -175,7 +175,7 @@ def test_a_state_dict_of_another_model_is_refused(bert):
         DataError, match=r"MMSA's 'mult'.*\n.*12 missing: trans_l_with_a\.….*\n.*unknown: "
     ):
         convert_state_dict("mult", state)
-    with pytest.raises(ValueError, match="name must be one of .*, got 'tfnn'. Did you mean 'tfn'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*, got 'tfnn'. Did you mean 'tfn'"):
         convert_state_dict("tfnn", state)
 
 

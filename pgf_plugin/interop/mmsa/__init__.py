@@ -2,8 +2,10 @@
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.interop.mmsa.conversion import Conversion, ConvertedState, StateDict
+from pgf_plugin.interop.mmsa.mag_bert import MAG_BERT
 from pgf_plugin.interop.mmsa.misa import MISA
 from pgf_plugin.interop.mmsa.mult import MULT
+from pgf_plugin.interop.mmsa.self_mm import SELF_MM
 from pgf_plugin.interop.mmsa.tensor_fusion import LMF, TFN
 from pgf_plugin.interop.mmsa.training import MMSAAccumulationHook, MMSAOptimWrapper
 
@@ -17,7 +19,14 @@ __all__ = [
     "convert_state_dict",
 ]
 
-CONVERSIONS: dict[str, Conversion] = {"lmf": LMF, "misa": MISA, "mult": MULT, "tfn": TFN}
+CONVERSIONS: dict[str, Conversion] = {
+    "bert_mag": MAG_BERT,
+    "lmf": LMF,
+    "misa": MISA,
+    "mult": MULT,
+    "self_mm": SELF_MM,
+    "tfn": TFN,
+}
 """MMSA's name of a model to how its state dict is converted."""
 
 
