@@ -15,6 +15,7 @@ from pgf_plugin.models.losses.regression import MSARegressionLoss
 from pgf_plugin.models.mag_bert import MAGBert, MAGBertHead
 from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.misa import MISA, MISAHead
+from pgf_plugin.models.mma import MMA
 from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
@@ -26,6 +27,7 @@ from pgf_plugin.models.tfn import TFN, TFNHead
 __all__ = [
     "LMF",
     "MISA",
+    "MMA",
     "TFN",
     "Fused",
     "HFTextEncoder",

@@ -50,7 +50,7 @@ SMALL = {
 ONE_SCORE = {"SelfMM"}
 """Models whose method is defined for one score a sample."""
 
-INSIDE_THE_ENCODER = {"MAGBert", "PGFNet"}
+INSIDE_THE_ENCODER = {"MAGBert", "MMA", "PGFNet"}
 """Models that need an encoder with layers, and so no precomputed text."""
 
 TOKENS = {
