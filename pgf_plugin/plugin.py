@@ -29,6 +29,7 @@ GROUPS = {
     "mmengine.metrics": "METRICS",
     "mmengine.hooks": "HOOKS",
     "mmengine.data_samplers": "DATA_SAMPLERS",
+    "mmengine.optim_wrappers": "OPTIM_WRAPPERS",
     "mmengine.functions": "FUNCTIONS",
 }
 """Entry point group to the Python name of mmengine's root registry."""

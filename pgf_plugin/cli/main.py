@@ -33,6 +33,7 @@ _COMMANDS = {
     "doctor": ("doctor", "say what this installation has, and what would not work"),
     "params": ("params", "count the parameters of a model, offline"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
+    "import-mmsa": ("import_mmsa", "evaluate a checkpoint of MMSA here, and convert it"),
     "list": ("components", "list the components that a config can name"),
     "config": ("configs", "list, show and copy the shipped configs"),
 }

@@ -44,6 +44,11 @@ def add_config(parser: argparse.ArgumentParser, *, several: str | None = None) -
         nargs=several,
         help="config file, or name of a shipped config",
     )
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change a config."""
     parser.add_argument(
         "--encoder",
         metavar="NAME",

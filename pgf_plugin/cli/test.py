@@ -31,12 +31,17 @@ def run(args: argparse.Namespace) -> int:
         runner = Runner.from_cfg(cfg)
         complete_determinism()
         load_weights(runner.model, checkpoint)
-        metrics = runner.test()
+        print_metrics(runner, f"{args.config}, {checkpoint}")
+    return 0
+
+
+def print_metrics(runner: Runner, what: str) -> None:
+    """Test the runner's model and print its metrics as a table, headed by ``what`` is tested."""
+    metrics = runner.test()
     dataset = runner.test_dataloader.dataset
-    print(f"{args.config}, {checkpoint}, {len(dataset)} test utterances")
+    print(f"{what}, {len(dataset)} test utterances")
     width = max(map(len, metrics), default=0)
     for name, value in metrics.items():
         print(f"  {name:<{width}}  {value:.4f}")
     if hasattr(dataset, "describe") and (note := dataset.describe().get("note")):
         print(note)
-    return 0

@@ -71,6 +71,14 @@ class MSAModel(BaseModel):
         """Losses beside the task loss, weighted, with names that contain ``loss``."""
         return {}
 
+    def losses(
+        self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
+    ) -> dict[str, Tensor]:
+        """The task loss and the auxiliary losses of a batch, by names that contain ``loss``."""
+        _check_count("loss", data_samples, prediction)
+        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
+        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
+
     def forward(
         self,
         inputs: dict[str, Tensor],
@@ -105,15 +113,8 @@ class MSAModel(BaseModel):
                 prediction=prediction, **{name: fused.intermediates[name] for name in outputs}
             )
         if mode == "loss":
-            return self._losses(prediction, fused, data_samples or [])
+            return self.losses(prediction, fused, data_samples or [])
         return self._predictions(prediction, data_samples)
-
-    def _losses(
-        self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
-    ) -> dict[str, Tensor]:
-        _check_count("loss", data_samples, prediction)
-        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
-        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
 
     def _predictions(
         self, prediction: Tensor, data_samples: list[MSADataSample] | None

@@ -37,6 +37,9 @@ from pgf_plugin.structures import MaskedSequence
 AfterLayer = Callable[[int, Tensor], Tensor]
 """Maps the number of a layer and its output (B, L, D) to what the next layer receives."""
 
+AfterEmbeddings = Callable[[Tensor], Tensor]
+"""Maps the embeddings (B, L, D) to what the first layer receives."""
+
 _skip_weights: ContextVar[bool] = ContextVar("skip_weights", default=False)
 
 
@@ -126,6 +129,7 @@ class HFTextEncoder(TrainedStateModule):
         inputs: dict[str, Tensor],
         after_layer: AfterLayer | None = None,
         start_layer: int = 0,
+        after_embeddings: AfterEmbeddings | None = None,
     ) -> MaskedSequence:
         """Encode a batch of tokens.
 
@@ -134,6 +138,7 @@ class HFTextEncoder(TrainedStateModule):
             after_layer: called after each layer from ``start_layer`` on; what it returns goes to
                 the next layer.
             start_layer: first layer after which ``after_layer`` is called.
+            after_embeddings: called before the first layer; what it returns goes there.
 
         Returns:
             values (B, L, D), mask (B, L).
@@ -149,6 +154,11 @@ class HFTextEncoder(TrainedStateModule):
             )
         mask = inputs["attention_mask"]
         with ExitStack() as hooks:
+            if after_embeddings is not None:
+                handle = self.stack.embeddings(self.encoder).register_forward_hook(
+                    lambda module, args, output: after_embeddings(output)
+                )
+                hooks.callback(handle.remove)
             if after_layer is not None:
                 for number, layer in enumerate(self.stack.layers(self.encoder)):
                     if number >= start_layer:
