@@ -139,7 +139,7 @@ class MMSASplit:
         steps = values.shape[1]
         before, after = np.full((2, len(values)), steps)  # steps that are zero throughout
         for row, padded in enumerate(values):  # one at a time: it may be larger than memory
-            real = np.flatnonzero(padded.any(axis=1))
+            real = np.flatnonzero(_any(padded, axis=1))
             if len(real):
                 before[row], after[row] = real[0], steps - 1 - real[-1]
         filled = before < steps
@@ -158,7 +158,7 @@ class MMSASplit:
         if not len(rows):
             return
         at_start, at_end = (
-            not any(values[row][part].any() for row, part in zip(rows, parts, strict=True))
+            not any(_any(values[row][part]) for row, part in zip(rows, parts, strict=True))
             for parts in (
                 [slice(values.shape[1] - lengths[row]) for row in rows],
                 [slice(lengths[row], None) for row in rows],
@@ -228,4 +228,9 @@ def _features_end(values: NDArray, lengths: NDArray[np.int64]) -> bool:
     if not (0 <= lengths.min() <= lengths.max() <= values.shape[2]):
         return False
     rows = _shortest(lengths, np.flatnonzero(lengths < values.shape[2]))
-    return bool(len(rows)) and not any(values[row, :, lengths[row] :].any() for row in rows)
+    return bool(len(rows)) and not any(_any(values[row, :, lengths[row] :]) for row in rows)
+
+
+def _any(values: NDArray, axis: int | None = None) -> Any:
+    with np.errstate(invalid="ignore"):  # NaN is something too
+        return values.any(axis=axis)

@@ -31,6 +31,7 @@ UNREADABLE = (
     NotImplementedError,
     MemoryError,
     RuntimeError,  # an encrypted member
+    SyntaxError,  # a dtype that numpy takes for a list of several
 )
 """What a malformed file may raise."""
 

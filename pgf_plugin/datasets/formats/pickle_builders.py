@@ -5,6 +5,7 @@ data; every other name is refused. Array state is never handed to numpy's own ``
 either, which trusts a crafted dtype with raw pointers.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from pgf_plugin.datasets.formats.pickle_machine import Budget, Builder, LazyText
 from pgf_plugin.datasets.formats.texts import check_texts
 from pgf_plugin.errors import DataError
 
-_PLAIN_KINDS = "biufSU"
+_PLAIN_DTYPE = re.compile(r"[<>|=]?([?biufSU]\d{0,9}|O8?)")
 
 
 class PickledDtype:
@@ -25,10 +26,10 @@ class PickledDtype:
 
     def __init__(self, name: Any) -> None:
         name = _text(name)
-        dtype = np.dtype(name) if isinstance(name, str) else None
-        if dtype is None or (dtype.kind not in _PLAIN_KINDS and dtype != np.dtype(object)):
+        # numpy parses what else it is given: lists of dtypes, with sizes and shapes.
+        if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
             raise DataError(f"the pickle has an array of dtype {name!r}; numbers and text are read")
-        self.dtype = dtype
+        self.dtype = np.dtype(name)
 
     def set_state(self, state: Any) -> None:
         """Take the byte order from ``state``; the rest of it repeats the name."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import RaggedArray
 from pgf_plugin.datasets.formats.npy import check_expansion
+from pgf_plugin.datasets.formats.parquet_footer import read_contents
 from pgf_plugin.datasets.formats.table_files import Column
 from pgf_plugin.datasets.sequences import offsets_of
 from pgf_plugin.errors import DataError
@@ -31,16 +32,16 @@ class ParquetFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            contents = read_contents(path)
+            check_expansion(8 * max(contents.values, contents.rows), path.stat().st_size)
+            check_expansion(contents.bytes, path.stat().st_size)
             with pq.ParquetFile(path) as file:
                 self.names = list(file.schema_arrow.names)
                 self._texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
-                metadata = file.metadata
-                groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
         except _MALFORMED as error:
             raise self._unreadable(error) from error
-        chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
-        self._check_expansion(8 * max(sum(c.num_values for c in chunks), metadata.num_rows))
-        self._check_expansion(sum(chunk.total_uncompressed_size for chunk in chunks))
 
     def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
         """Read ``columns``; those in ``numbers`` as float32, lists as sequences."""
@@ -49,14 +50,16 @@ class ParquetFile:
             # is one, until its sum is checked.
             with pq.ParquetFile(self.path, read_dictionary=self._texts) as file:
                 table = file.read(columns=list(columns))
+            return {
+                name: self._numbers(name, table[name])
+                if name in numbers
+                else self._values(name, table[name].combine_chunks())
+                for name in columns
+            }
+        except DataError:
+            raise
         except _MALFORMED as error:
             raise self._unreadable(error) from error
-        return {
-            name: self._numbers(name, table[name])
-            if name in numbers
-            else self._values(name, table[name].combine_chunks())
-            for name in columns
-        }
 
     def _numbers(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float32]:
         if not _is_number(column.type):
@@ -69,7 +72,10 @@ class ParquetFile:
             column = pa.concat_arrays(column.unify_dictionaries().chunks)
         if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
             lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
-            self._check_expansion(pc.sum(lengths).as_py() or 0)
+            try:
+                check_expansion(pc.sum(lengths).as_py() or 0, self.path.stat().st_size)
+            except DataError as error:
+                raise DataError(f"{self.path}: {error}") from None
         if _is_list(column.type):
             return self._sequences(name, column)
         return column.to_pylist()
@@ -90,12 +96,6 @@ class ParquetFile:
             )
         values = features.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
         return RaggedArray(values.reshape(len(widths), *(found or [0])), offsets_of(steps))
-
-    def _check_expansion(self, expanded: int) -> None:
-        try:
-            check_expansion(expanded, self.path.stat().st_size)
-        except DataError as error:
-            raise DataError(f"{self.path}: {error}") from None
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(
