@@ -87,8 +87,9 @@ def clipping(key: str, clip_grad: Any) -> Iterator[Found]:
     given = {name: value for name, value in clip_grad.items() if name != "type"}
     found = dict(misfits(_CLIPPING[kind], given, ("parameters",)))
     for name in ("max_norm", "clip_value"):
-        if name in given and name not in found and not given[name] > 0:
-            found[name] = f"must be a number > 0, got {shown(given[name])}: no gradient is left"
+        value = given.get(name)
+        if name not in found and isinstance(value, int | float) and not value > 0:
+            found[name] = f"must be a number > 0, got {shown(value)}: no gradient is left"
     yield from ((f"{key}.{name}", message) for name, message in found.items())
 
 
