@@ -39,9 +39,9 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
-def misspelt(name: str, options: Iterable[str]) -> str | None:
+def misspelt(name: Any, options: Iterable[str]) -> str | None:
     """Return the one of ``options`` that ``name`` is one or two letters away from, if any."""
-    near = get_close_matches(name, list(options), n=1, cutoff=0.9)
+    near = get_close_matches(str(name), list(options), n=1, cutoff=0.9)
     return near[0] if near and near[0] != name else None
 
 

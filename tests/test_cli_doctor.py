@@ -125,6 +125,14 @@ def test_requirements_that_are_not_met(install):
     assert (missing.do, missing.broken) == (f"Run: {command}", False)
 
 
+@pytest.mark.gpu
+def test_the_gpu_and_what_it_can_do():
+    devices = section("devices")
+    assert devices.facts["GPU"].startswith(torch.cuda.get_device_name(0))
+    assert devices.facts["bfloat16"] in ("yes", "no")
+    assert devices.findings == []
+
+
 def test_an_engine_that_nobody_tested(monkeypatch):
     monkeypatch.setattr(mmengine, "__version__", "0.99.0")
     engine = section("engine")

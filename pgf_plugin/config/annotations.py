@@ -31,7 +31,10 @@ def fits(value: Any, annotation: Any) -> bool:
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation)
     if origin in (Union, types.UnionType):
-        return any(fits(value, part) for part in arguments)
+        parts = [part for part in arguments if not _is_opaque(part)]
+        # Beside plain types, a class stands for its instances; alone, for what it is made of, too.
+        known = any(part is not types.NoneType for part in parts)
+        return any(fits(value, part) for part in (parts if known else arguments))
     if origin is Annotated:
         return fits(value, arguments[0])
     if origin is Literal:
@@ -40,6 +43,14 @@ def fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, Mapping)  # a config of one
     rule = _RULES.get(origin) if isinstance(origin, abc.Hashable) else None
     return rule is None or rule(value, arguments)
+
+
+def _is_opaque(annotation: Any) -> bool:
+    """Whether an annotation is a class of which nothing is known here."""
+    known = annotation in _RULES or (
+        isinstance(annotation, type) and issubclass(annotation, nn.Module)
+    )
+    return isinstance(annotation, type) and not get_origin(annotation) and not known
 
 
 def describe(annotation: Any) -> str:

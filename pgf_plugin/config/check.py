@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from pgf_plugin.config import engine_dicts, relations
+from pgf_plugin.config.annotations import fits
 from pgf_plugin.config.needs import check_collate
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.optimization import check_optimization
@@ -27,6 +28,7 @@ from pgf_plugin.errors import misspelt, shown
 from pgf_plugin.registry import SCOPE
 
 _OF_LOADERS = {"num_batch_per_epoch": int, "disable_subprocess_warning": bool}
+_AT_LEAST_ONE = ("max_epochs", "max_iters", "val_interval")
 _BUILT = ("dataset", "sampler", "collate_fn", "worker_init_fn", *LOADER_KEYS)
 """Keys of a dataloader that are not numbers and switches of torch's."""
 
@@ -40,7 +42,8 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         build_model: whether to build the model on the meta device, so that its constructors
             check the values.
     """
-    checker = NodeChecker(cfg.get("default_scope") or SCOPE, _num_epochs(cfg))
+    scope = cfg.get("default_scope")
+    checker = NodeChecker(scope if scope and isinstance(scope, str) else SCOPE, _num_epochs(cfg))
     problems = list(isolated("config", lambda: _check_top_level(cfg)))
     mistyped = {problem.key for problem in problems}
     for key in TOP_LEVEL:
@@ -50,7 +53,7 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
             problems += isolated(key, partial(_model_values, cfg[key], tuple(problems)))
     for key in LOADERS:
         if key not in mistyped:
-            problems += isolated(key, _loader_check(checker, key, cfg.get(key)))
+            problems += isolated(key, partial(_check_loader, checker, key, cfg.get(key)))
     for check in (
         lambda: check_collate(cfg),
         lambda: relations.check_tokenizers(cfg),
@@ -117,10 +120,16 @@ def _check_of(checker: NodeChecker, key: str, value: Any) -> Callable[[], Iterab
 
 def _check_hooks(checker: NodeChecker, key: str, hooks: Any) -> Iterator[Problem]:
     by_name = isinstance(hooks, dict)
-    items = hooks.items() if by_name else enumerate(hooks or ())
-    for name, hook in items:
+    if not isinstance(hooks, dict | list | tuple):
+        return
+    for name, hook in hooks.items() if isinstance(hooks, dict) else enumerate(hooks):
         place = f"{key}.{name}" if by_name else f"{key}[{name}]"
-        yield from isolated(place, lambda: checker.place(place, hook, SLOTS[key]))  # noqa: B023
+        if hook is None and not by_name:
+            yield Problem(place, "must be dict(type=…), got None")
+        yield from isolated(
+            place,
+            lambda: checker.place(place, hook, SLOTS["default_hooks"]),  # noqa: B023
+        )
         if isinstance(hook, dict):
             yield from (Problem(*found) for found in engine_dicts.hook_priority(place, hook))
 
@@ -141,13 +150,15 @@ def _check_train_cfg(checker: NodeChecker, key: str, loop: Any) -> Iterator[Prob
     elif "type" not in loop and not loop["by_epoch"]:
         slot = Slot("LOOPS", "IterBasedTrainLoop", slot.supplied, slot.extra)
     yield from checker.place(key, loop, slot)
+    for name in _AT_LEAST_ONE if "type" not in loop else ():
+        value = loop.get(name, 1)
+        if isinstance(value, int | float) and fits(value, int) and value < 1:
+            yield Problem(f"{key}.{name}", f"must be an integer >= 1, got {value!r}")
 
 
-def _loader_check(checker: NodeChecker, key: str, loader: Any) -> Callable[[], Iterable[Problem]]:
-    return lambda: _check_loader(checker, key, loader) if isinstance(loader, dict) else ()
-
-
-def _check_loader(checker: NodeChecker, key: str, loader: dict[str, Any]) -> Iterator[Problem]:
+def _check_loader(checker: NodeChecker, key: str, loader: Any) -> Iterator[Problem]:
+    if not isinstance(loader, dict):
+        return
     found = dict(misfits(DataLoader, loader, extra=LOADER_KEYS))
     found |= {
         name: problem
@@ -156,6 +167,10 @@ def _check_loader(checker: NodeChecker, key: str, loader: dict[str, Any]) -> Ite
     }
     if "batch_size" not in loader:
         found["batch_size"] = "a dataloader needs a batch_size, such as 16"
+    if loader.get("dataset", ...) is None:
+        found["dataset"] = "must be dict(type=…), got None"
+    if loader.get("collate_fn", ...) is None:
+        found["collate_fn"] = "must be dict(type=…), got None: leave it out for the engine's own"
     if "sampler" not in loader:
         found["sampler"] = "a dataloader needs a sampler, such as dict(type='DefaultSampler')"
     yield from (Problem(f"{key}.{name}", message) for name, message in found.items())

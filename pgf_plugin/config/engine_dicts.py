@@ -85,8 +85,12 @@ def clipping(key: str, clip_grad: Any) -> Iterator[Found]:
         yield f"{key}.type", f"must be 'norm' or 'value', got {shown(kind)}.{hint}"
         return
     given = {name: value for name, value in clip_grad.items() if name != "type"}
-    for name, message in misfits(_CLIPPING[kind], given, ("parameters",)):
-        yield f"{key}.{name}", message
+    found = dict(misfits(_CLIPPING[kind], given, ("parameters",)))
+    for name in ("max_norm", "clip_value"):
+        value = given.get(name)
+        if name not in found and isinstance(value, int | float) and not value > 0:
+            found[name] = f"must be a number > 0, got {shown(value)}: no gradient is left"
+    yield from ((f"{key}.{name}", message) for name, message in found.items())
 
 
 def paramwise(key: str, rules: Any, optimizer: Any, component: Any) -> Iterator[Found]:

@@ -28,12 +28,13 @@ ENGINE_TYPES: dict[str, dict[str, Any]] = {
     },
     "ReduceOnPlateauParamScheduler": {"rule": _RULES, "threshold_rule": Literal["rel", "abs"]},
     "Runner": {
+        "default_hooks": dict | None,  # each may be None as well, to have none
         "default_scope": str | None,
         "launcher": Literal["none", "pytorch", "mpi", "slurm"],
         "log_level": int | _LEVELS,
     },
     "Runner.set_randomness": {"seed": int | None},
-    "Visualizer": {"name": str, "vis_backends": list | dict | None},
+    "Visualizer": {"name": str, "vis_backends": list[dict] | dict | None},
     "clip_grad_norm_": {"norm_type": float | Literal["inf"]},
 }
 """Class or function to argument to type; an entry replaces the annotation."""

@@ -7,7 +7,7 @@ from mmengine.registry import Registry
 
 from pgf_plugin.arguments import declared_problems
 from pgf_plugin.config.problem import Problem, isolated
-from pgf_plugin.config.signatures import arguments_of, misfits
+from pgf_plugin.config.signatures import arguments_of, misfits, type_problem
 from pgf_plugin.config.slots import SLOTS, Slot
 from pgf_plugin.config.trial import trial_problems
 from pgf_plugin.errors import did_you_mean, misspelt, shown
@@ -15,6 +15,12 @@ from pgf_plugin.plugin import BrokenComponent
 from pgf_plugin.registry import ROOT_REGISTRIES, SCOPE
 
 RESERVED = ("type", "_scope_", "_delete_")
+
+_NODES = (("vis_backends", "VISUALIZERS"), ("metrics", "EVALUATOR"))
+"""Arguments of the engine that hold nodes and nothing else, by registry."""
+
+_SWITCHES = ("convert_to_iter_based",)
+"""Keys that a builder takes out, and that are true or false."""
 
 
 class NodeChecker:
@@ -31,12 +37,18 @@ class NodeChecker:
 
     def place(self, key: str, value: Any, slot: Slot) -> Iterator[Problem]:
         """Check what stands at a place: a node, a list of nodes, a built component, or None."""
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and slot.several:
             for position, item in enumerate(value):
-                yield from self.place(f"{key}[{position}]", item, slot)
+                place = f"{key}[{position}]"
+                if item is None:
+                    yield Problem(place, "must be dict(type=…), got None")
+                yield from self.place(place, item, slot)
         elif isinstance(value, dict):
             yield from self.node(key, value, slot)
-        elif isinstance(value, str | bool | int | float):
+        elif isinstance(value, type) and slot.registry != "FUNCTIONS":
+            name = value.__name__
+            yield Problem(key, f"must be dict(type={name}, …), got the class {name} itself")
+        elif isinstance(value, list | tuple | str | bytes | bool | int | float):
             hint = f" Did you mean dict(type={value!r})?" if isinstance(value, str) else ""
             yield Problem(key, f"must be dict(type=…), got {shown(value)}.{hint}".rstrip("."))
 
@@ -96,6 +108,9 @@ class NodeChecker:
         right = {name: value for name, value in given.items() if name not in found}
         for name, message in declared_problems(component, right):
             found.setdefault(name, message)
+        for name in _SWITCHES:
+            if name in slot.extra and (said := type_problem(given.get(name), bool)):
+                found[name] = said
         yield from (Problem(f"{key}.{name}", message) for name, message in found.items())
         if all(name in given for name in found):  # what lacks an argument cannot be built
             right = {name: value for name, value in right.items() if name not in found}
@@ -112,7 +127,7 @@ class NodeChecker:
         """Check an argument that is itself a node, a list of nodes, or neither."""
         of_model = slot.registry == "MODELS"
         inner = None if of_model else SLOTS.get(name)
-        if isinstance(value, dict) and "type" in value:
+        if isinstance(value, dict) and ("type" in value or (name, slot.registry) in _NODES):
             certain = inner is not None or (of_model and own)
             yield from self.node(key, value, inner or Slot(slot.registry), certain=certain)
         elif isinstance(value, list | tuple):

@@ -32,12 +32,25 @@ def check_tokenizers(cfg: Mapping[str, Any]) -> Iterator[Problem]:
     }
     for key, node in _datasets(cfg):
         tokenizer = node.get("tokenizer")
+        if tokenizer is None and _needs_tokens(node):
+            yield Problem(
+                f"{key}.tokenizer",
+                "is missing, and modalities has 'text': set it to the encoder's name, or use "
+                "text features (text_features=True, where the file has them)",
+            )
         if isinstance(tokenizer, str) and encoders and tokenizer not in encoders:
             yield Problem(
                 f"{key}.tokenizer",
                 f"is {tokenizer!r}, but the model's encoder is {sorted(encoders)[0]!r}: give "
                 "both the same name (--encoder NAME sets both)",
             )
+
+
+def _needs_tokens(node: Mapping[str, Any]) -> bool:
+    """Whether a dataset of this package gives text, and not as features."""
+    used = node.get("modalities", MODALITIES)
+    listed = isinstance(used, list | tuple) and "text" in used
+    return listed and not node.get("text_features") and type_name(node) in _DATASETS
 
 
 def check_features(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
+from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.registry import PARAM_SCHEDULERS
 from torch.optim import SGD, Optimizer
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
@@ -118,11 +119,14 @@ def _build_wrapper(given: dict[str, Any]) -> OptimWrapper:
 
 
 def _build_scheduler(component: Callable[..., Any], given: dict[str, Any], end: int | None) -> Any:
-    """Build a scheduler as ``Runner`` does, for an optimizer that has lr, momentum and decay."""
+    """Build a scheduler as ``Runner`` does, for an optimizer with momentum, and take one step."""
     by_epoch = given.get("by_epoch", True)
     node = {"type": component, "end": (end if by_epoch else None) or _ENDLESS, **given}
     supplied = {"optimizer": _optimizer(), "epoch_length": _STEPS_AN_EPOCH}
-    return PARAM_SCHEDULERS.build(node, default_args=supplied)
+    scheduler = PARAM_SCHEDULERS.build(node, default_args=supplied)
+    if not isinstance(scheduler, ReduceOnPlateauParamScheduler):  # waits for a metric
+        scheduler.step()
+    return scheduler
 
 
 def _build_loader(given: dict[str, Any]) -> DataLoader:

@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 from pgf_plugin.errors import shown
 from pgf_plugin.models.meta import build_on_meta
 
-REFUSALS = (ValueError, TypeError, KeyError, AssertionError, OSError, ImportError)
+REFUSALS = (
+    *(ValueError, TypeError, KeyError, AssertionError),
+    *(ArithmeticError, OSError, ImportError),
+)
 """What a constructor raises for a value; anything else is left to the run."""
 
 Build = Callable[[dict[str, Any]], Any]
@@ -129,12 +132,14 @@ def _last_line(error: Exception) -> str:
 
 
 def _at_fault(build: Build, arguments: Mapping[str, Any], message: str) -> str | None:
-    suspects = []
+    suspects: list[str] = []
+    needed: list[str] = []
     for name in arguments:
         without = refusal(build, {key: arguments[key] for key in arguments if key != name})
-        if without != message and not _lacks(without, name):
-            suspects.append(name)
-    suspects = suspects or [name for name in arguments if _in_text(message, arguments[name])]
+        if without != message:
+            (needed if _lacks(without, name) else suspects).append(name)
+    shown_there = [name for name in arguments if _in_text(message, arguments[name])]
+    suspects = suspects or shown_there or (needed if len(needed) == 1 else [])
     named = [name for name in suspects if _mentions(message, name)]
     return next(iter(named or suspects), None)
 

@@ -84,7 +84,7 @@ def test_what_does_not_fit_and_what_is_said(value, annotation, allowed, meant):
     assert re.fullmatch(rf" Did you mean {meant}\?" if meant else "", advice(value, annotation))
 
 
-SAMPLES = {"int": 3, "float": 0.5, "str": "text", "bool": True, "dict": {"a": 1}, "list": [1]}
+SAMPLES = {"int": 3, "float": 0.5, "str": "text", "bool": True, "dict": {"a": 1}, "list": []}
 
 
 def documented_types(component, argument):

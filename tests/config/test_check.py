@@ -201,6 +201,7 @@ def test_a_pure_python_config(tmp_path):
         "train_dataloader.dataset.splitt",
         "train_dataloader.dataset.split",
         "train_dataloader.collate_fn",
+        "train_dataloader.dataset.tokenizer",
     ]
 
 

@@ -1,5 +1,6 @@
 """One config with very many mistakes: each is told at once, with key, value and what is meant."""
 
+import functools
 import re
 
 import pytest
@@ -123,15 +124,28 @@ def test_every_mistake_is_told_at_once(cfg):
         ),
         ("param_scheduler", {"type": "StepLR"}, "StepLR needs the argument 'step_size', an int"),
         ("train_dataloader.persistent_workers", True, "needs num_workers > 0"),
+        ("train_dataloader", ["x"], r"must be DataLoader or a dict or None, got \['x'\]"),
+        ("train_dataloader.dataset", None, r"must be dict\(type=…\), got None"),
+        ("train_dataloader.collate_fn", None, r"must be dict\(type=…\), got None"),
+        ("train_dataloader.dataset.tokenizer", None, "is missing, and modalities has 'text'"),
+        ("train_cfg.max_epochs", -1, "must be an integer >= 1, got -1"),
+        ("optim_wrapper.optimizer.lr", "1e-3", "must be a number or Tensor, got '1e-3'.* 0.001, w"),
+        ("optim_wrapper.optimizer", [], r"must be dict\(type=…\), got \[\]"),
+        ("optim_wrapper.clip_grad.max_norm", -1, "must be a number > 0, got -1"),
+        ("param_scheduler", [{"type": "StepLR", "step_size": 0}], "StepLR refuses it: .*zero"),
+        ("param_scheduler", [None], r"must be dict\(type=…\), got None"),
+        ("custom_hooks", [Hook], r"must be dict\(type=Hook, …\), got the class Hook itself"),
+        ("visualizer.vis_backends", [{"save_dir": "x"}], "needs a type, .* of VISBACKENDS"),
         ("visualizer.vis_backends", [{"type": "LocalVisBackend", "save": 1}], "no argument 'save'"),
     ],
 )
 def test_one_mistake_is_one_problem(cfg, key, value, message):
     for loader in ("train", "val", "test"):
         cfg[f"{loader}_dataloader"].dataset.audio_dim = 5
+    cfg.train_dataloader.pop("batch_sampler")
     if not isinstance(value, str | int | float):
-        owner, _, last = key.rpartition(".")
-        (cfg[owner] if owner else cfg)[last] = value
+        *owners, last = key.split(".")
+        functools.reduce(lambda node, name: node[name], owners, cfg)[last] = value
     else:
         cfg.merge_from_dict({key: value})
     ((place, said),) = told(cfg).items()
