@@ -12,7 +12,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+# What mmengine imports late is imported here, once, and not by every child.
+import matplotlib.backends.backend_agg
+import matplotlib.pyplot  # noqa: F401
 import numpy as np
+import setuptools  # noqa: F401
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
