@@ -12,7 +12,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+# What mmengine imports late is imported here, once, and not by every child.
+import matplotlib.backends.backend_agg
+import matplotlib.pyplot  # noqa: F401
 import numpy as np
+import setuptools  # noqa: F401
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
@@ -57,28 +61,32 @@ class MAE(BaseMetric):
 
 
 STAGES = ("before_train_iter", "after_train_iter", "after_train_epoch", "before_val_epoch")
-STAGES += ("after_val_epoch", "after_val", "before_save_checkpoint")
+STAGES += ("after_val_epoch", "after_val", "before_save_checkpoint", "after_test_epoch")
 
 
 @HOOKS.register_module()
 class KillHook(Hook):
     """Signals its own process at the ``count``-th of all moments that a hook sees.
 
-    In a config, ``count`` is a file with count and signal, which is taken away once it is read, so
-    that the same command does not stop at the same place again.
+    In a config, ``count`` is a file with count, signal and a part of the work dir that is meant. It
+    is taken away once it is read, so that the same command does not stop at the same place again.
     """
 
     priority = "LOWEST"
 
     def __init__(self, count: int | str, signum: int = signal.SIGKILL) -> None:
-        self.left, self.signum = math.inf, signum
-        if isinstance(count, int):
-            self.left = count
-        elif Path(count).exists():
-            self.left, self.signum = map(int, Path(count).read_text().split())
-            Path(count).unlink()
+        self.left = count if isinstance(count, int) else math.inf
+        self.file = None if isinstance(count, int) else Path(count)
+        self.signum = signum
         for stage in STAGES:
             setattr(self, stage, self._tick)
+
+    def before_run(self, runner) -> None:
+        if self.file and self.file.exists():
+            count, signum, *place = self.file.read_text().split()
+            if all(part in runner.work_dir for part in place):
+                self.left, self.signum = int(count), int(signum)
+                self.file.unlink()
 
     def _tick(self, runner, **_) -> None:
         self.left -= 1

@@ -3,15 +3,15 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from killed_runs import TrainCommand, assert_same, outcome
+from killed_runs import NoisySynthetic, TrainCommand, assert_same, outcome, start_child
 
 from pgf_plugin.checkpoint_files import find_resumable
+from pgf_plugin.cli import main
+from pgf_plugin.registry import DATASETS
 
 pytestmark = pytest.mark.engine
 
@@ -57,13 +57,12 @@ def end(found: dict, last: str) -> dict:
     return {**found, "files": files, "resume": found["resume"][last]}
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_an_interrupted_run_goes_on_to_the_same_end(undisturbed, tmp_path, seed):
-    check(undisturbed, tmp_path, seed)
+def test_an_interrupted_run_goes_on_to_the_same_end(undisturbed, tmp_path):
+    check(undisturbed, tmp_path, 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 40))
+@pytest.mark.parametrize("seed", range(1, 40))
 def test_an_interrupted_run_goes_on_to_the_same_end_always(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed)
 
@@ -101,74 +100,51 @@ def test_an_epoch_that_is_being_validated_is_saved(tmp_path):
     assert list(run.work_dir.glob("best_MAE_epoch_1.pth"))
 
 
-def test_a_run_in_a_used_folder_does_not_go_on_from_the_one_before(undisturbed, tmp_path):
-    loop, expected = undisturbed
-    other = TrainCommand(tmp_path, loop)
-    other.argv[5] = "4"
-    assert other()[0] == 0
-    run = TrainCommand(tmp_path, loop)
+def test_a_run_in_a_used_folder_does_not_go_on_from_the_one_before(tmp_path):
+    run = TrainCommand(tmp_path, more="train_cfg.update(max_epochs=2)\n")
+    assert run()[0] == 0
     status, printed = run(2)
     assert status == 130
     assert "has checkpoints of an earlier run: this run begins at its first step" in printed
-    assert ("Nothing was saved" in printed) is (loop == "epochs")
-    run.argv = [*TrainCommand(tmp_path, loop).argv, "--resume"]
-    status, printed = run()
-    assert status == 0
-    assert ("no checkpoint yet" in printed) is (loop == "epochs")
-    best = [path for path in run.work_dir.glob("best_*") if path.name not in expected["files"]]
-    for path in best:  # of the other run
-        path.unlink()
-    assert outcome(run.work_dir, LOOPS[loop][0])["files"] == expected["files"]
-    ours, theirs = (o["state"] for o in (outcome(run.work_dir, LOOPS[loop][0]), expected))
-    assert_same(ours, theirs)
-
-
-SLOW = """
-import time
-
-from killed_runs import NoisySynthetic
-from pgf_plugin.registry import DATASETS
+    assert f"resume=True load_from={run.work_dir}/epoch_2.pth" in printed
+    assert "Nothing was saved yet. To begin anew" in printed
+    run.argv.append("--resume")
+    status, printed = run(16)
+    assert status == 130
+    assert "no checkpoint yet" in printed
+    assert f"Saved: {run.work_dir}/epoch_1.pth" in printed
 
 
 @DATASETS.register_module()
-class Slow(NoisySynthetic):
-    def __getitem__(self, index):
+class SlowSynthetic(NoisySynthetic):
+    def __getitem__(self, index: int) -> dict:
         time.sleep(0.05)
         return super().__getitem__(index)
-"""
 
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_in_a_terminal_reaches_the_workers_too(tmp_path, presses):
     """A second Ctrl-C does not wait for the end of the step, or of the validation."""
-    (tmp_path / f"slow_{tmp_path.name}.py").write_text(SLOW)
     count = 10 if presses == 1 else 10_000
-    run = TrainCommand(tmp_path, "epochs")
-    run.config.write_text(
-        f"custom_imports = dict(imports=['slow_{tmp_path.name}'])\n"
-        + run.config.read_text().replace(
-            'type="NoisySynthetic", count=6', f'type="Slow", count={count}'
-        )
-        + "train_dataloader.update(num_workers=1)\nlog_level = 'INFO'\n"
-    )
-    paths = [str(tmp_path), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pgf_plugin", *run.argv],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    with process.stdout as lines:
-        assert any("[1][4/4]" in line for line in lines)  # its last step; the validation follows
-        time.sleep(0.3)
-        os.killpg(process.pid, signal.SIGINT)
-        if presses == 2:
-            time.sleep(0.6)
-            os.killpg(process.pid, signal.SIGINT)
-        printed = lines.read()
-    assert process.wait() == 130
+    source = f"val_dataloader.update(dataset=dict(type='SlowSynthetic', count={count}))\n"
+    source += "train_dataloader.update(num_workers=1)\nlog_level = 'INFO'\n"
+    run = TrainCommand(tmp_path, more=source)
+
+    def in_a_group_of_its_own() -> int:
+        os.setpgrp()
+        return main(run.argv)
+
+    child = start_child(in_a_group_of_its_own, run.output)
+    for _ in range(600):
+        if run.output.exists() and "[1][4/4]" in run.output.read_text():  # its last step
+            break
+        time.sleep(0.1)
+    time.sleep(0.2)  # in its validation
+    for _ in range(presses):
+        os.killpg(child, signal.SIGINT)
+        time.sleep(0.5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    printed = run.output.read_text()
     assert "Traceback" not in printed
     assert "pgf: the run ends as soon as it can be resumed exactly" in printed
     assert ("pgf: stopped at once" in printed) is (presses == 2)

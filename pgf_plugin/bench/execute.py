@@ -64,6 +64,8 @@ def _train_and_test(
     trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
 ) -> None:
     hook = ProgressHook(progress)
+    if found and (warning := found.warning()):
+        progress.tell(warning)
     runner = _build_runner(trial.config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
     _check_selection(runner)
@@ -93,10 +95,7 @@ def _build_runner(config: Config, found: Resumable | None) -> Runner:
         return Runner.from_cfg(config)
     config = deepcopy(config)
     config.load_from, config.resume = str(found.path), True
-    runner = Runner.from_cfg(config)
-    if warning := found.warning():
-        runner.logger.warning(warning)
-    return runner
+    return Runner.from_cfg(config)
 
 
 def _check_selection(runner: Runner) -> None:

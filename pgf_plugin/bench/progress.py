@@ -51,10 +51,9 @@ class Progress:
         else:
             self._print("loading")
 
-    def resumed(self, epoch: int, total: int) -> None:
-        """An interrupted trial goes on."""
-        if self._bars is None:
-            self._print(f"goes on after epoch {epoch}/{total}")
+    def tell(self, news: str) -> None:
+        """Something that stays on the screen happened to the trial."""
+        self._print(news)
 
     def step(self, done: int, total: int, news: str) -> None:
         """``done`` of ``total`` iterations are trained."""
@@ -133,7 +132,7 @@ class ProgressHook(Hook):
         self.curve = list(saved["curve"])
         self.best, self.best_epoch = saved["best"], saved["best_epoch"]
         self._start = time.perf_counter() - saved["seconds"]
-        self.progress.resumed(runner.epoch, runner.max_epochs)
+        self.progress.tell(f"goes on after epoch {runner.epoch}/{runner.max_epochs}")
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""
