@@ -57,6 +57,11 @@ class SafeCheckpointHook(CheckpointHook):
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave what was logged out of a file of weights: it grows with every step."""
+        if "optimizer" not in checkpoint:
+            checkpoint["message_hub"] = {**checkpoint["message_hub"], "log_scalars": {}}
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Keep the metrics until every hook has seen them."""
         self._metrics = metrics
