@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from pgf_plugin.errors import DataError
 
 EXPANSION = 100
-"""How many times its own size a file may become when it is read; real features shrink by 30."""
+"""How many times its own size a file may become when it is read.
+
+Padding is compressed well, but what becomes a thousand times larger holds nothing but zeros.
+"""
 
 ALWAYS_ALLOWED = 1 << 30
 """Bytes that any file may become, however small it is."""

@@ -4,7 +4,7 @@ import builtins
 import io
 import os
 import pickle
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import mmengine
@@ -15,6 +15,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
+from test_cli import crafted_checkpoint
 from torch import _weights_only_unpickler, nn
 from torch.utils.data import DataLoader
 
@@ -202,6 +203,32 @@ def test_a_hostile_checkpoint_raises_and_executes_nothing(run, checkpoint, tmp_p
 
     torch.load(file, weights_only=False)
     assert marker.exists(), "the attack is none, so the test shows nothing"
+
+
+@pytest.mark.parametrize(
+    ("variable", "crafted", "executing"),
+    [
+        (None, False, {"0.11.0rc3", "0.10.12"}),
+        ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", False, set()),
+        ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", True, {"0.10.12"}),
+    ],
+)
+def test_what_the_readme_says_of_a_stock_script(
+    tmp_path, monkeypatch, variable, crafted, executing
+):
+    """The fork's versions go on from 0.10.7: 0.10.12 is its own."""
+    if mmengine.__version__ not in {"0.10.7", "0.11.0rc3", "0.10.12"}:
+        pytest.skip(f"the README says nothing of {mmengine.__version__}")
+    file, marker = tmp_path / "hostile.pth", tmp_path / "executed"
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    if crafted:
+        crafted_checkpoint(file, marker)
+    else:
+        torch.save({"state_dict": {"w": Attack("system", marker)}}, file)
+    with suppress(pickle.UnpicklingError, TypeError, AttributeError, RuntimeError):
+        load_checkpoint(nn.Identity(), str(file))
+    assert marker.exists() is (mmengine.__version__ in executing)
 
 
 def test_nothing_that_reaches_further_is_allowed():

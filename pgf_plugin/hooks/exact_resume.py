@@ -54,7 +54,7 @@ class ExactResumeHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Draw what the validation would draw without persistent workers."""
-        _keep_pace(runner.val_loop.dataloader)
+        _keep_pace(getattr(runner.val_loop, "dataloader", None))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the state of the run to a checkpoint that can be resumed."""
@@ -101,13 +101,14 @@ class ExactResumeHook(Hook):
         _restore_random_state(runner, saved["random"])
 
 
-def _keep_pace(loader: DataLoader) -> None:
+def _keep_pace(loader: DataLoader | None) -> None:
     """Draw the number that a loader draws in each epoch, to seed its workers, if they are new.
 
     Workers that persist are new in the first epoch of a process alone, which is another one where a
     run is resumed: dropout would get other numbers there.
     """
-    if loader.persistent_workers and getattr(loader, "_iterator", None) is not None:
+    persistent = loader is not None and getattr(loader, "persistent_workers", False)
+    if persistent and getattr(loader, "_iterator", None) is not None:
         torch.empty((), dtype=torch.int64).random_()
 
 

@@ -74,6 +74,11 @@ class SafeCheckpointHook(CheckpointHook):
         """Refuse a layout of a later version."""
         check_schema(checkpoint.get("meta"), "the checkpoint")
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave what was logged out of a file of weights: it grows with every step."""
+        if "optimizer" not in checkpoint:
+            checkpoint["message_hub"] = {**checkpoint["message_hub"], "log_scalars": {}}
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Keep the metrics until every hook has seen them."""
         self._metrics = metrics
