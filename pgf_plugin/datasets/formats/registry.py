@@ -111,10 +111,8 @@ def detect_format(path: Path) -> Format:
     for each in FORMATS.values():
         if each.matches(path, head):
             return each
-    found = (
-        f"the entries {sorted(p.name for p in path.iterdir())[:8]}"
-        if path.is_dir()
-        else (f"the first bytes {head[:8]!r}")
-    )
+    found = f"the first bytes {head[:8]!r}"
+    if path.is_dir():
+        found = f"the entries {sorted(entry.name for entry in path.iterdir())[:8]}"
     known = "; ".join(f"{each.name} ({each.description})" for each in FORMATS.values())
     raise DataError(f"{path}: unknown format ({found}). What is read: {known}")
