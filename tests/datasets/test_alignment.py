@@ -82,6 +82,31 @@ def test_means_are_those_of_mmsdk(seed, parts):
     assert found == len(expected)
 
 
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_words_and_then_labels_is_what_mmsdk_does(seed):
+    rng = np.random.default_rng(seed)
+    sequences = {name: random_videos(rng) for name in ("words", "audio")}
+    labels = random_videos(rng)
+    by_word = sdk_align(sequences, "words", average)["audio"]
+    again = {key: (entry["intervals"], entry["features"]) for key, entry in by_word.items()}
+    again |= {video: (np.empty((0, 2)), np.empty((0, 3))) for video in VIDEOS}  # none is missing
+    expected = sdk_align({"labels": labels, "audio": again}, "labels")["audio"]
+    found = 0
+    for video in VIDEOS:
+        intervals, features = sequences["audio"][video]
+        words = find_overlaps(sequences["words"][video][0], intervals)
+        heard = words.lengths > 0
+        overlaps = find_overlaps(labels[video][0], words.span()[heard])
+        means = words.mean(features)[heard][overlaps.steps]
+        for row in np.flatnonzero(overlaps.lengths):
+            entry = expected[f"{video}[{row}]"]
+            place = overlaps.of(row)
+            np.testing.assert_array_equal(overlaps.intervals[place], entry["intervals"])
+            np.testing.assert_allclose(means[place], entry["features"], rtol=1e-5, atol=1e-6)
+            found += 1
+    assert found == len(expected)
+
+
 def test_mean_of_integers_is_no_integer():
     steps = np.array([[0.0, 1.0], [1.0, 2.0]])
     overlaps = find_overlaps(np.array([[0.0, 2.0]]), steps)

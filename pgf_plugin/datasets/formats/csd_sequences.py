@@ -5,8 +5,9 @@ Two ways of alignment, after ``mmsdk``:
 - to the labels: an utterance has the steps that overlap it;
 - to the words: every word has the mean of the steps that overlap it, and an utterance the words
   that overlap it, so that all modalities have one step a word. ``mmsdk`` leaves out the step of a
-  word that no audio (or vision) overlaps, after which the modalities no longer correspond; here
-  such a word has zeros, as in ``mmsdk``'s own imputation.
+  word that no audio (or vision) overlaps, and asks of each mean anew whether it overlaps the
+  utterance, after which the modalities no longer correspond. Here the words decide for all, and
+  one without audio has zeros, as in ``mmsdk``'s own imputation.
 """
 
 from collections.abc import Sequence
