@@ -2,7 +2,7 @@
 #   pgf train mag_bert/mag_bert_mmsa_mosi_aligned --data-root DIR
 _base_ = [
     "../_base_/models/mag_bert.py",
-    "../_base_/datasets/mosi_mmsa_reference.py",
+    "../_base_/datasets/mosi_mmsa_reference_aligned.py",
     "../_base_/schedules/mmsa.py",
     "../_base_/default_runtime.py",
 ]
@@ -11,11 +11,5 @@ model = dict(
     feature_dims=_base_.feature_dims,
     reference=True,
 )
-dataset = dict(data_file="aligned_50.pkl")
-fixed = dict(type="msa_collate", pad_to=dict(text=50, audio=50, vision=50))
-train_dataloader = dict(batch_size=32, dataset=dataset, collate_fn=fixed)
-val_dataloader = dict(dataset=dataset, collate_fn=fixed)
-test_dataloader = dict(dataset=dataset, collate_fn=fixed)
+train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(optimizer=dict(lr=2e-5))
-
-del dataset, fixed

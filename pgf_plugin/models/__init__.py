@@ -16,6 +16,7 @@ from pgf_plugin.models.mag_bert import MAGBert, MAGBertHead
 from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.misa import MISA, MISAHead
 from pgf_plugin.models.mma import MMA
+from pgf_plugin.models.mmsa_model import MMSAModel
 from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
@@ -35,6 +36,7 @@ __all__ = [
     "MAGBert",
     "MAGBertHead",
     "MISAHead",
+    "MMSAModel",
     "MSADataPreprocessor",
     "MSAModel",
     "MSARegressionHead",

@@ -8,6 +8,22 @@ from pgf_plugin.models.encoders.sequence import zero_padding
 from pgf_plugin.structures import MaskedSequence
 
 
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalization that also trains on a batch of one.
+
+    A feature with a single value has no variance, at which torch raises. Here it is normalized by
+    the running statistics, which stay as they are.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize, (B, D) or (B, D, T)."""
+        if self.training and input.numel() == self.num_features:
+            return nn.functional.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
 class FeatureSubNet(nn.Module):
     """Batch normalization and three layers over one vector an utterance, (B, D_in) -> (B, H).
 
@@ -25,7 +41,7 @@ class FeatureSubNet(nn.Module):
         check_positive_int("in_features", in_features)
         check_positive_int("hidden_features", hidden_features)
         self.out_features = hidden_features
-        self.norm = nn.BatchNorm1d(in_features)
+        self.norm = BatchNorm(in_features)
         self.dropout = nn.Dropout(check_fraction("dropout", dropout))
         widths = (in_features, hidden_features, hidden_features)
         self.layers = nn.Sequential(
@@ -38,15 +54,7 @@ class FeatureSubNet(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(B, D_in) -> (B, H)."""
-        return self.layers(self.dropout(self._normalize(vectors)))
-
-    def _normalize(self, vectors: Tensor) -> Tensor:
-        if self.training and len(vectors) == 1:  # a batch of one has no variance
-            norm = self.norm
-            return nn.functional.batch_norm(
-                vectors, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-            )
-        return self.norm(vectors)
+        return self.layers(self.dropout(self.norm(vectors)))
 
 
 class LSTMSubNet(nn.Module):
