@@ -66,16 +66,13 @@ class SafeCheckpointHook(CheckpointHook):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
             check_space(runner, self, Path(self.out_dir))
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Say in which layout the file is."""
-        checkpoint["meta"][META_KEY] = schema_stamp()
-
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Refuse a layout of a later version."""
         check_schema(checkpoint.get("meta"), "the checkpoint")
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Leave what was logged out of a file of weights: it grows with every step."""
+        """Say in which layout the file is; leave what was logged out of a file of weights."""
+        checkpoint["meta"][META_KEY] = schema_stamp()
         if "optimizer" not in checkpoint:
             checkpoint["message_hub"] = {**checkpoint["message_hub"], "log_scalars": {}}
 

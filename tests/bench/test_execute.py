@@ -56,7 +56,7 @@ def test_what_the_environment_lacks_stops_a_trial_before_its_training(run, monke
     [
         ({"default_hooks.checkpoint.save_best": "Corr"}, "save_best='MAE'"),
         ({"default_hooks.checkpoint.rule": "greater"}, "rule='less'"),
-        ({"val_evaluator.prefix": "val"}, "chooses checkpoints by MAE"),
+        ({"val_evaluator.prefix": "val"}, "val_evaluator gives val/MAE"),
     ],
 )
 def test_a_checkpoint_chosen_by_anything_but_the_lowest_mae_is_refused(run, options, message):

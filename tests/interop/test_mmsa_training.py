@@ -118,7 +118,7 @@ def test_the_first_ten_updates_equal(name, bert, monkeypatch, tmp_path):
             off = trained_part(key, state[key] - value).abs()
             # Adam divides by the gradient's size: a gradient that is rounding alone still makes a
             # whole step, on either side another one. Those are few.
-            apart = int((off > 0.02 * rate * number).sum())
+            apart = int((off > 0.25 * rate * number).sum())
             assert apart <= max(1, 0.005 * off.numel()), f"update {number}: {apart} of {key}"
     trained = [key for key, value in reference[-1].items() if not torch.equal(value, start[key])]
     assert len(trained) > 0.9 * len(start)
