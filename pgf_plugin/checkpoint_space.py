@@ -22,7 +22,7 @@ def check_space(runner: Runner, hook: CheckpointHook, folder: Path) -> None:
     Args:
         runner: about to train; its optimizer is built.
         hook: what saves, after its ``before_train``.
-        folder: where it saves.
+        folder: where it saves; need not exist yet.
 
     Raises:
         WorkDirError: naming the folder, what is needed and what is free.
@@ -32,13 +32,18 @@ def check_space(runner: Runner, hook: CheckpointHook, folder: Path) -> None:
     count = _count_kept(runner, hook)
     needed = count * (weights + moments) + weights * bool(hook.save_best)
     present = sum(path.stat().st_size for path in folder.glob("*.pth"))
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(_existing(folder)).free
     if needed - present > free:
         raise WorkDirError(
             f"work_dir {folder} has {_shown(free)} free, and {count} checkpoints of at least "
             f"{_shown(weights + moments)} do not fit: make room, give another folder (--work-dir "
             "DIR), or keep fewer (default_hooks.checkpoint.max_keep_ckpts, at least 2)"
         )
+
+
+def _existing(folder: Path) -> Path:
+    folder = folder.resolve()
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _count_kept(runner: Runner, hook: CheckpointHook) -> int:

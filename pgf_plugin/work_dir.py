@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import shlex
 import socket
@@ -100,6 +101,7 @@ def write_errors_told(folder: str | Path) -> Iterator[None]:
     Raises:
         WorkDirFailedError: in place of the error of the system.
     """
+    told, logging.raiseExceptions = logging.raiseExceptions, False  # once, not by each log line
     try:
         yield
     except WorkDirError:
@@ -110,6 +112,8 @@ def write_errors_told(folder: str | Path) -> Iterator[None]:
         raise WorkDirFailedError(
             f"work_dir {folder} has become {state} ({error.strerror}). {_left_there(Path(folder))}"
         ) from error
+    finally:
+        logging.raiseExceptions = told
 
 
 def write_failure(error: BaseException) -> str | None:

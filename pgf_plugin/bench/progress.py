@@ -106,7 +106,7 @@ class ProgressHook(Hook):
 
     @property
     def seconds(self) -> float:
-        """Wall time since the trial began, without the time in which it did not run."""
+        """Wall time of training and validation, without the time in which nothing ran."""
         return time.perf_counter() - self._start
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -127,11 +127,12 @@ class ProgressHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Put the curve back, if the trial goes on."""
         saved, self._saved = self._saved, None
+        self._start = time.perf_counter()
         if saved is None or runner.iter == 0:
             return
         self.curve = list(saved["curve"])
         self.best, self.best_epoch = saved["best"], saved["best_epoch"]
-        self._start = time.perf_counter() - saved["seconds"]
+        self._start -= saved["seconds"]
         self.progress.tell(f"goes on after epoch {runner.epoch}/{runner.max_epochs}")
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:

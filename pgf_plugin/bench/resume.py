@@ -59,5 +59,5 @@ def _find_exact(folder: Path) -> Resumable | None:
     with refusals_told(found.path):
         content: Any = torch.load(found.path, map_location="cpu", weights_only=True, mmap=True)
     state = content.get(STATE_KEY) if isinstance(content, dict) else None
-    exact = isinstance(state, dict) and not state["inside_epoch"] and CURVE_KEY in content
+    exact = isinstance(state, dict) and not state.get("inside_epoch", True) and CURVE_KEY in content
     return found if exact else None

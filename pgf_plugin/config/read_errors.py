@@ -31,7 +31,7 @@ def explain(path: Path, error: BaseException) -> str:
         message = f"there is no base file {error.filename}"
     elif calls[-1:] == [_LAZY_CALL]:
         message = "mmengine does not run what a pure-Python config imports, so nothing can call it"
-    file = file or path
+    file = file or (next(filter(_computes_bases, files), path) if line else path)
     base = "" if file.resolve() == path.resolve() else f"its base file {file}, "
     place = f"{base}line {line}: " if line else base
     elsewhere = _raised_elsewhere(error, files) if line else ""
@@ -72,6 +72,16 @@ def _is_malformed(file: Path) -> bool:
     except SyntaxError:
         return True
     except (OSError, ValueError):
+        return False
+    return False
+
+
+def _computes_bases(file: Path) -> bool:
+    try:
+        bases_of(file)
+    except ValueError as error:  # a SyntaxError is none
+        return not isinstance(error, UnicodeDecodeError)
+    except (OSError, SyntaxError):
         return False
     return False
 

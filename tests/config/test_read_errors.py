@@ -59,6 +59,11 @@ def test_a_base_file_is_named_itself(base, source, told, tmp_path):
     )
 
 
+def test_a_base_file_that_computes_its_own_is_named(tmp_path):
+    error = error_of(tmp_path, outer="_base_ = 'inner.py'\n", inner="a = 1\n_base_ = [b]\n")
+    assert re.search(r"its base file \S*inner\.py, line 2: NameError", error)
+
+
 def test_an_import_of_pure_python_is_named_before_it_is_used(tmp_path):
     source = "a = 1\nfrom a_missing_module import Net\nmodel = dict(type=Net)\n"
     error = error_of(tmp_path, broken=source)
