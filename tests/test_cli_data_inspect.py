@@ -52,6 +52,11 @@ def output(argv, capsys, code=0):
     return capsys.readouterr().out
 
 
+def says(out, line):
+    """Whether ``line`` is there, wrapped or not: the path of the file may be of any length."""
+    return line in out or line in " ".join(out.split())
+
+
 def test_inspect_prints_a_section_for_everything(sound, capsys):
     out = output(["inspect", sound], capsys)
     for line in (
@@ -65,7 +70,7 @@ def test_inspect_prints_a_section_for_everything(sound, capsys):
         "no video is in several splits",
         "first (train0$_$0, label",
     ):
-        assert line in out
+        assert says(out, line)
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -138,7 +143,7 @@ def test_validate_lists_everything_and_ends_with_1(write, capsys):
         "        do: add the transcripts",
         ": 6 errors, 1 warning",
     ):
-        assert line in out
+        assert says(out, line)
 
 
 def test_validate_ends_with_0_where_there_are_only_warnings(write, capsys):
