@@ -155,7 +155,7 @@ def test_a_broken_entry_point_and_a_conflict(install, fresh_entry_points):
     assert not any(each.broken for each in components.findings)
 
 
-def test_environment_variables(monkeypatch, tmp_path, capsys):
+def test_environment_variables(monkeypatch, tmp_path, capsys, fresh_entry_points):
     monkeypatch.setenv("PGF_ENCODER", str(tmp_path / "nowhere"))
     monkeypatch.setenv("PGF_ENCODR", "x")
     monkeypatch.setenv("PGF_NO_ENTRY_POINTS", "1")

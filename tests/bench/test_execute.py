@@ -64,9 +64,10 @@ def test_a_checkpoint_chosen_by_anything_but_the_lowest_mae_is_refused(run, opti
     assert message in result.results[0].error
 
 
-def test_an_evaluator_without_the_mae_is_refused_before_a_trial(run):
-    with pytest.raises(ConfigError, match="val_evaluator gives val/MAE"):
+def test_a_validation_that_gives_no_mae_is_refused_before_training(run, tmp_path):
+    with pytest.raises(ConfigError, match="save_best: is 'MAE', but val_evaluator gives val/MAE"):
         run(models=["Text only"], seeds=[0], cfg_options={"val_evaluator.prefix": "val"})
+    assert not list(tmp_path.glob("out/*/*/result.json"))
 
 
 @pytest.mark.parametrize(
