@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pgf_plugin.datasets.formats.known import PUBLISHED
+
 NEAR = 0.25
 """Counts are compared with a version up to this share of its utterances away."""
 
@@ -71,13 +73,20 @@ class PublishedVersion:
 
 _MMSA_COUNTS = "MMSA, https://github.com/thuiar/MMSA"
 
+
+def _usual(name: str, known: str, source: str = _MMSA_COUNTS) -> PublishedVersion:
+    """The version of a data set that the readers know."""
+    counts = zip(("train", "val", "test"), PUBLISHED[known].counts, strict=True)
+    return PublishedVersion(name, dict(counts), source)
+
+
 PUBLISHED_VERSIONS = (
-    PublishedVersion("CMU-MOSI", {"train": 1284, "val": 229, "test": 686}, _MMSA_COUNTS),
-    PublishedVersion("CMU-MOSEI", {"train": 16326, "val": 1871, "test": 4659}, _MMSA_COUNTS),
-    PublishedVersion("CH-SIMS", {"train": 1368, "val": 456, "test": 457}, _MMSA_COUNTS),
-    PublishedVersion(
+    _usual("CMU-MOSI", "MOSI"),
+    _usual("CMU-MOSEI", "MOSEI"),
+    _usual("CH-SIMS", "CH-SIMS"),
+    _usual(
         "CH-SIMS v2",
-        {"train": 2722, "val": 647, "test": 1034},
+        "CH-SIMS v2",
         "CH-SIMS v2.0, supervised part, https://github.com/thuiar/ch-sims-v2",
     ),
     PublishedVersion(
