@@ -16,6 +16,9 @@ _TOLERANCE = 1e-6
 _LEARNT = "label"
 """Labels that models learn have this name; others may be missing."""
 
+_OF_ONE = tuple(f"label {name}" for name in MODALITIES)
+"""Labels of one modality alone share the scale of the others."""
+
 
 def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     """Yield the problems of every column of labels."""
@@ -23,7 +26,8 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
         return
     bounds = expected.label_range or survey.table.info.get("label_range")
     for name, values in label_columns(survey.table).items():
-        learnt = name.partition("[")[0] == _LEARNT
+        column = name.partition("[")[0]
+        learnt = column == _LEARNT
         for split in survey.splits.names:
             rows = survey.splits.rows(split)
             where = f"{name}, {split}"
@@ -31,7 +35,7 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
                 yield from _missing(survey, values, rows, where)
                 yield from _constant(values[rows], where)
             # Classes, emotions and intervals have ranges of their own.
-            if bounds is not None and (learnt or name in MODALITIES):
+            if bounds is not None and (learnt or column in _OF_ONE):
                 yield from _outside(survey, values, rows, where, bounds)
 
 
