@@ -19,6 +19,7 @@ from csd_files import (
 
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.formats.csd import is_csd, read_csd
+from pgf_plugin.datasets.scan import scan
 from pgf_plugin.datasets.standard_folds import standard_folds
 from pgf_plugin.errors import ConfigError, DataError
 
@@ -275,8 +276,10 @@ def test_steps_with_nan_are_kept_skipped_or_refused_with_names(tmp_path):
         features[3::7, 2] = np.nan
     write_folder(tmp_path, sequences)
     table = read(tmp_path)
+    rows = np.arange(len(table))
+    found = scan(table.sequences["audio"], rows)
     with pytest.raises(DataError, match=r"audio holds \d+ values of NaN or inf, first in 'one"):
-        checks.finite_sequences(table, "audio", "error")
+        checks.check_finite(table, "audio", found, rows)
     assert not np.isfinite(read(tmp_path, align="words").sequences["audio"].values).all()
     skipping = read(tmp_path, align="words", skip_nonfinite=True).sequences["audio"].values
     assert np.isfinite(skipping).all()
