@@ -149,7 +149,7 @@ def _find_root(file: Hdf5File) -> Any:
     if len(names) != 1:
         raise DataError(f"{file.path} has {sorted(names)[:8]} at the top: {EXPECTED}")
     root = file.group(file.root, names[0])
-    if "data" not in root:
+    if "data" not in list(root):  # `in root` would follow the link
         raise DataError(f"{file.path} has {list(root)[:8]} in {names[0]!r}: {EXPECTED}")
     return root
 
@@ -170,10 +170,10 @@ def _by_video(keys: list[str]) -> dict[str, list[str]]:
 
 def _dimension_names(file: Hdf5File, root: Any) -> Any:
     """What the metadata say, whatever it is; None where they say nothing."""
-    if "metadata" not in root:
+    if "metadata" not in list(root):
         return None
     metadata = file.group(root, "metadata")
-    if _DIMENSION_NAMES not in metadata:
+    if _DIMENSION_NAMES not in list(metadata):
         return None
     dataset = file.dataset(metadata, _DIMENSION_NAMES)
     if dataset.shape != (1,) or dataset.dtype.kind not in "SO":

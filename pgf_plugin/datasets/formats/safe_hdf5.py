@@ -115,8 +115,8 @@ class Hdf5File:
         where = f"{self.path}, {parent.name.rstrip('/')}/{name}"
         try:
             link = parent.id.links.get_info(name.encode("utf-8", "surrogateescape"))
-        except KeyError:
-            raise DataError(f"{where}: there is no such {description}") from None
+        except (KeyError, RuntimeError) as error:
+            raise DataError(f"{where}: there is no such {description}") from error
         if link.type != self._h5py.h5l.TYPE_HARD:
             raise DataError(f"{where} is a link to another place: it is not followed")
         member = parent[name]
