@@ -7,7 +7,7 @@ text a key, which is JSON, ``str`` of a list, or plain, as whoever wrote it chos
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ EXPECTED = (
     "a computational sequence has one group at the top, in it 'data', and in that a group for each "
     "video with 'features' (T, D) and 'intervals' (T, 2)"
 )
-_METADATA = ("root name", "dataset name", "dimension names")
+_DIMENSION_NAMES = "dimension names"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class CsdFile:
     Args:
         path: the file.
 
+    Attributes:
+        root_name: what the sequence is called.
+        dimension_names: names of the features of a step, where the metadata tell.
+        keys: video to the groups that it has in the file.
+        is_text: whether features are text.
+        width: features a step.
+
     Raises:
         DataError: if it is no computational sequence, or refers to anything outside it.
     """
@@ -52,14 +59,17 @@ class CsdFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with open_hdf5(path) as file:
-            self.root_name, data = _find_data(file)
-            self.metadata = _read_metadata(file, self.root_name)
+            root = _find_root(file)
+            data = file.group(root, "data")
+            self.root_name = root.name[1:]
+            self.dimension_names = _dimension_names(file, root)
             self.keys = _by_video(list(data))
             if not self.keys:
                 raise DataError(f"{path} has no video in it: {EXPECTED}")
-            first = _features(file, data, next(iter(self.keys.values()))[0])
-            self.is_text = first.dtype.kind in "SO"
-            self.width: int = first.shape[1]
+            first = next(iter(self.keys.values()))[0]
+            features = _features(file, file.group(data, first))
+            self.is_text = features.dtype.kind in "SO"
+            self.width: int = features.shape[1]
 
     def __str__(self) -> str:
         return f"{self.path.name} ({self.root_name!r})"
@@ -71,34 +81,47 @@ class CsdFile:
             DataError: for intervals that are not numbers, not finite, or end before they start;
                 features of another width or length; naming file and video.
         """
-        with open_hdf5(self.path) as file:
-            _, data = _find_data(file)
-            for video in videos:
-                yield self._joined([self._intervals(file, data, key) for key in self.keys[video]])
+        for segment in self._segments(videos, with_features=False):
+            yield segment.intervals
+
+    def segments(self, videos: list[str]) -> Iterator[Segment]:
+        """Yield the steps of each of ``videos``, in the order of the file; raises as above."""
+        return self._segments(videos, with_features=True)
 
     def read(self, video: str) -> Segment:
-        """Read the steps of ``video``, in the order of the file."""
+        """Read the steps of ``video``, in the order of the file; raises as above."""
+        (segment,) = self.segments([video])
+        return segment
+
+    def _segments(self, videos: list[str], *, with_features: bool) -> Iterator[Segment]:
         with open_hdf5(self.path) as file:
-            _, data = _find_data(file)
-            keys = self.keys[video]
-            intervals = self._joined([self._intervals(file, data, key) for key in keys])
-            features = [file.read(_features(file, data, key)) for key in keys]
-        joined = np.concatenate(features)
-        return Segment(intervals, joined if self.is_text else joined.astype(np.float32, copy=False))
+            data = file.group(_find_root(file), "data")
+            for video in videos:
+                parts = [self._part(file, data, key, with_features) for key in self.keys[video]]
+                intervals = np.concatenate([part.intervals for part in parts])
+                if intervals.dtype.kind != "f":
+                    intervals = intervals.astype(np.float64)
+                yield Segment(intervals, np.concatenate([part.features for part in parts]))
 
-    def _joined(self, parts: list[NDArray]) -> NDArray[np.floating]:
-        intervals = np.concatenate(parts)
-        return intervals if intervals.dtype.kind == "f" else intervals.astype(np.float64)
+    def _part(self, file: Hdf5File, data: Any, key: str, with_features: bool) -> Segment:
+        group = file.group(data, key)
+        dataset = _features(file, group)
+        intervals = self._intervals(file, group, dataset)
+        if not with_features:
+            return Segment(intervals, np.empty((0, self.width), np.float32))
+        features = file.read(dataset)
+        return Segment(
+            intervals, features if self.is_text else features.astype(np.float32, copy=False)
+        )
 
-    def _intervals(self, file: Hdf5File, data: Any, key: str) -> NDArray:
-        where = f"{self.path}, video {key!r}"
-        features = _features(file, data, key)
+    def _intervals(self, file: Hdf5File, group: Any, features: Any) -> NDArray:
+        where = f"{self.path}, video {group.name.rsplit('/', 1)[1]!r}"
         if features.shape[1] != self.width or (features.dtype.kind in "SO") != self.is_text:
             raise DataError(
                 f"{where}: features are {features.dtype} {features.shape}, but those of the first "
                 f"video are {'text' if self.is_text else 'numbers'} of {self.width} a step"
             )
-        dataset = file.dataset(file.group(data, key), "intervals")
+        dataset = file.dataset(group, "intervals")
         if dataset.shape != (len(features), 2) or dataset.dtype.kind not in "iuf":
             raise DataError(
                 f"{where}: intervals must be numbers ({len(features)}, 2), one start and end for "
@@ -120,23 +143,21 @@ def video_of(key: str) -> str:
     return key.split("[")[0]
 
 
-def _find_data(file: Hdf5File) -> tuple[str, Any]:
-    """The name of the sequence, and the group of its videos."""
+def _find_root(file: Hdf5File) -> Any:
+    """The group of the sequence, which has one of videos."""
     names = list(file.root)
     if len(names) != 1:
         raise DataError(f"{file.path} has {sorted(names)[:8]} at the top: {EXPECTED}")
     root = file.group(file.root, names[0])
-    if "data" not in list(root):
+    if "data" not in list(root):  # `in root` would follow the link
         raise DataError(f"{file.path} has {list(root)[:8]} in {names[0]!r}: {EXPECTED}")
-    return names[0], file.group(root, "data")
+    return root
 
 
-def _features(file: Hdf5File, data: Any, key: str) -> Any:
-    features = file.dataset(file.group(data, key), "features")
+def _features(file: Hdf5File, group: Any) -> Any:
+    features = file.dataset(group, "features")
     if len(features.shape) != 2:
-        raise DataError(
-            f"{file.path}, video {key!r}: features must be (T, D), got {features.shape}"
-        )
+        raise DataError(f"{file.path}, {group.name}: features must be (T, D), got {features.shape}")
     return features
 
 
@@ -147,22 +168,20 @@ def _by_video(keys: list[str]) -> dict[str, list[str]]:
     return videos
 
 
-def _read_metadata(file: Hdf5File, root_name: str) -> Mapping[str, Any]:
-    """What the keys of :data:`_METADATA` say; those that the file lacks are left out."""
-    root = file.group(file.root, root_name)
+def _dimension_names(file: Hdf5File, root: Any) -> Any:
+    """What the metadata say, whatever it is; None where they say nothing."""
     if "metadata" not in list(root):
-        return {}
-    group = file.group(root, "metadata")
-    found = {}
-    for key in set(_METADATA).intersection(group):
-        dataset = file.dataset(group, key)
-        if dataset.shape != (1,) or dataset.dtype.kind not in "SO":
-            raise DataError(
-                f"{file.path}: metadata {key!r} must be one text, "
-                f"got {dataset.dtype} {dataset.shape}"
-            )
-        found[key] = _parse(file.read(dataset)[0])
-    return found
+        return None
+    metadata = file.group(root, "metadata")
+    if _DIMENSION_NAMES not in list(metadata):
+        return None
+    dataset = file.dataset(metadata, _DIMENSION_NAMES)
+    if dataset.shape != (1,) or dataset.dtype.kind not in "SO":
+        raise DataError(
+            f"{file.path}: metadata {_DIMENSION_NAMES!r} must be one text, "
+            f"got {dataset.dtype} {dataset.shape}"
+        )
+    return _parse(file.read(dataset)[0])
 
 
 def _parse(text: str) -> Any:

@@ -77,7 +77,7 @@ def read_utterances(
         if file.is_text:
             raise DataError(f"{folder}: the labels {file} are text, expected numbers")
     videos = _shared(folder, leading, others)
-    segments = [leading.read(video) for video in videos]
+    segments = list(leading.segments(videos))
     counts = [len(segment.intervals) for segment in segments]
     ids = [
         each
@@ -119,7 +119,7 @@ def _ids(file: CsdFile, video: str, count: int) -> list[str]:
 
 
 def _column_names(file: CsdFile) -> list[str]:
-    named = file.metadata.get("dimension names")
+    named = file.dimension_names
     if (
         isinstance(named, list)
         and all(isinstance(name, str) for name in named)

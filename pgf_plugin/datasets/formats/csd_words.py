@@ -77,8 +77,7 @@ def read_words(
         kind = "text" if file.is_text else "numbers"
         raise DataError(f"{file.path} has {kind} of {file.width} a step, expected one word a step")
     intervals, words = [], []
-    for video in utterances.videos:
-        segment = file.read(video)
+    for segment in file.segments(utterances.videos):
         cleaned = ["_".join(word.split()) for word in segment.features[shift:, 0]]
         spoken = [row for row, word in enumerate(cleaned) if word and word not in pauses]
         intervals.append(segment.intervals[spoken])

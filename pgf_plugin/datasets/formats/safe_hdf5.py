@@ -29,6 +29,8 @@ _MAX_RATIO = 100
 _FLOOR = 1 << 26
 """Bytes that may be unpacked however small the file is."""
 _STRING_BLOCK = 1 << 26
+_TEXT_BYTES = 100
+"""What a string takes in memory beside its characters, about."""
 _DEFLATE, _SHUFFLE = 1, 2
 _UNREADABLE = (
     OSError,
@@ -111,13 +113,12 @@ class Hdf5File:
 
     def _member(self, parent: Any, name: str, kind: type, description: str) -> Any:
         where = f"{self.path}, {parent.name.rstrip('/')}/{name}"
-        link = parent.get(name, getlink=True)
-        if link is None:
-            raise DataError(f"{where}: there is no such {description}")
-        if not isinstance(link, self._h5py.HardLink):
-            raise DataError(
-                f"{where} is a link to another place ({type(link).__name__}): it is not followed"
-            )
+        try:
+            link = parent.id.links.get_info(name.encode("utf-8", "surrogateescape"))
+        except (KeyError, RuntimeError) as error:
+            raise DataError(f"{where}: there is no such {description}") from error
+        if link.type != self._h5py.h5l.TYPE_HARD:
+            raise DataError(f"{where} is a link to another place: it is not followed")
         member = parent[name]
         if not isinstance(member, kind):
             raise DataError(f"{where} must be a {description}, got {type(member).__name__}")
@@ -142,20 +143,22 @@ class Hdf5File:
     def _claimed_bytes(self, dataset: Any) -> int:
         if dataset.shape is None:
             raise self._refusal(dataset, "has no shape")
-        claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
-        if dataset.chunks:
-            cells = math.prod(map(len, _grid(dataset)))
-            return cells * math.prod(dataset.chunks) * dataset.dtype.itemsize
-        if claimed > min(dataset.id.get_storage_size(), self._size) and dataset.dtype.kind != "O":
-            raise self._refusal(
-                dataset, f"claims {claimed} bytes {dataset.shape}, which are not stored"
-            )
-        return claimed
+        dtype, shape, chunks = dataset.dtype, dataset.shape, dataset.chunks
+        count = math.prod(shape)
+        if chunks:
+            count = math.prod(map(len, _grid(shape, chunks))) * math.prod(chunks)
+        elif dtype.kind != "O":
+            claimed = count * dtype.itemsize
+            if claimed > min(dataset.id.get_storage_size(), self._size):
+                raise self._refusal(
+                    dataset, f"claims {claimed} bytes {shape}, which are not stored"
+                )
+        return count * (dtype.itemsize + (0 if dtype.kind in "iuf" else _TEXT_BYTES))
 
     def _chunks(self, dataset: Any) -> NDArray:
         values = np.empty(dataset.shape, dataset.dtype)
         filters = self._filters(dataset)
-        for offset in itertools.product(*_grid(dataset)):
+        for offset in itertools.product(*_grid(dataset.shape, dataset.chunks)):
             skipped, raw = dataset.id.read_direct_chunk(offset)
             chunk = _unpack(raw, filters, skipped, dataset)
             place = tuple(
@@ -192,9 +195,9 @@ class Hdf5File:
         return DataError(f"{self.path}, {dataset.name} {problem}: it is not read")
 
 
-def _grid(dataset: Any) -> list[range]:
+def _grid(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[range]:
     """Where chunks begin, along each axis."""
-    return [range(0, size, step) for size, step in zip(dataset.shape, dataset.chunks, strict=True)]
+    return [range(0, size, step) for size, step in zip(shape, chunks, strict=True)]
 
 
 def _unpack(raw: bytes, filters: list[int], skipped: int, dataset: Any) -> NDArray:
