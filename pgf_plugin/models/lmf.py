@@ -1,6 +1,7 @@
 """LMF: the outer product of all modalities through low-rank factors."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,6 @@ class LMF(TensorFusionModel):
         hidden_features: width of each modality's network.
         text_features: width of the text's vector.
         rank: number of factors of each modality.
-        out_features: number of scores, n_out.
         dropout: rate in the networks of audio and vision.
         reference: see :class:`~pgf_plugin.models.tensor_fusion.TensorFusionModel`.
         head: see :class:`LMFHead`.
@@ -50,7 +50,6 @@ class LMF(TensorFusionModel):
         hidden_features: Mapping[str, int] = _WIDTHS,
         text_features: int = 64,
         rank: int = 3,
-        out_features: int = 1,
         dropout: float = 0.3,
         reference: bool = False,
         head: ComponentConfig | None = None,
@@ -62,15 +61,13 @@ class LMF(TensorFusionModel):
             *(loss, data_preprocessor),
         )
         check_positive_int("rank", rank)
-        check_positive_int("out_features", out_features)
+        self.head = build_module(head or {"type": "LMFHead"}, in_features=rank)
+        scores: Any = self.head.out_features
         self.factors = nn.ParameterDict(
             {
-                name: nn.init.xavier_normal_(torch.empty(rank, width, out_features))
+                name: nn.init.xavier_normal_(torch.empty(rank, width, scores))
                 for name, width in self.fused_widths(text_features).items()
             }
-        )
-        self.head = build_module(
-            head or {"type": "LMFHead"}, in_features=rank, out_features=out_features
         )
 
     def fuse(
@@ -91,16 +88,19 @@ class LMFHead(nn.Module):
 
     Args:
         in_features: number of ranks.
-        out_features: number of scores, n_out.
+        out_features: number of scores, n_out; the factors of the model have as many columns.
+
+    Attributes:
+        out_features: the same number.
     """
 
     parameter_group = "head"
-    supplied = ("in_features", "out_features")
+    supplied = ("in_features",)
 
     def __init__(self, in_features: int, out_features: int = 1) -> None:
         super().__init__()
         check_positive_int("in_features", in_features)
-        check_positive_int("out_features", out_features)
+        self.out_features = check_positive_int("out_features", out_features)
         self.weight = nn.Parameter(nn.init.xavier_normal_(torch.empty(1, in_features)))
         self.bias = nn.Parameter(torch.zeros(1, out_features))
 
