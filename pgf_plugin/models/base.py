@@ -103,8 +103,7 @@ class MSAModel(BaseModel):
                 batch lacks, a width that differs from ``feature_dims``, or a missing label.
         """
         check_one_of("mode", mode, MODES)
-        for name in outputs:
-            check_one_of(f"outputs of {type(self).__name__}", name, self.available_outputs)
+        self._check_outputs(outputs)
         self._check_inputs(inputs)
         fused = self.fuse(inputs, self.extract(inputs), outputs)
         prediction = self.head(fused.pooled)  # (B, n_out)
@@ -124,6 +123,13 @@ class MSAModel(BaseModel):
         for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
             sample.prediction = row
         return samples
+
+    def _check_outputs(self, outputs: Collection[str]) -> None:
+        key = f"outputs of {type(self).__name__}"
+        if outputs and not self.available_outputs:
+            raise ValueError(f"{key} must be empty, because it has none, got {list(outputs)!r}")
+        for name in outputs:
+            check_one_of(key, name, self.available_outputs)
 
     def _check_inputs(self, inputs: dict[str, Tensor]) -> None:
         for name, width in self.feature_dims.items():

@@ -124,7 +124,7 @@ def test_the_features_of_lf_dnn_are_named():
     assert list(features) == ["text", "audio", "vision"]
     for modality, letter in {"text": "t", "audio": "a", "vision": "v"}.items():
         assert_same(features[modality], expected[f"Feature_{letter}"])
-    with pytest.raises(ValueError, match="outputs of MMSAModel"):
+    with pytest.raises(ValueError, match="outputs of MMSAModel must be empty"):
         build("mfn")(batch_of(LENGTHS["aligned"]), outputs=["modality_features"])
 
 
