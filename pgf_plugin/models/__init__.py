@@ -11,6 +11,7 @@ from pgf_plugin.models.fusions.gate import PGFGate
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
 from pgf_plugin.models.heads.regression import MSARegressionHead
 from pgf_plugin.models.lmf import LMF, LMFHead
+from pgf_plugin.models.losses.classification import MSAClassificationLoss
 from pgf_plugin.models.losses.regression import MSARegressionLoss
 from pgf_plugin.models.mag_bert import MAGBert, MAGBertHead
 from pgf_plugin.models.meta import build_on_meta
@@ -37,6 +38,7 @@ __all__ = [
     "MAGBertHead",
     "MISAHead",
     "MMSAModel",
+    "MSAClassificationLoss",
     "MSADataPreprocessor",
     "MSAModel",
     "MSARegressionHead",
