@@ -30,14 +30,15 @@ class MMSAModel(MSAModel):
     - ``'mfn'``: Memory Fusion Network, Zadeh et al. 2018, arXiv 1802.00927.
     - ``'graph_mfn'``: the same with a dynamic fusion graph, Zadeh et al. 2018 (P18-1208).
 
-    Computes as MMSA 2.2.1 does: audio and vision have fixed lengths, whose padding is read as zero
-    steps; where MMSA's settings of the model say so, the average over all of them takes their
-    place, or they are brought to the length of the text. What lies beyond those lengths is cut, so
-    that a prediction does not depend on how far a batch is padded.
+    Computes as MMSA 2.2.1 does: each modality has a fixed length, and what it lacks is read as zero
+    steps. Where MMSA's settings of the model say so, audio and vision are averaged over all of
+    them, or brought to the length of the text. Longer sequences are cut. So a prediction does not
+    depend on how far a batch is padded, but on ``seq_lens``.
 
-    It differs from MMSA where MMSA's module stops: on a batch of one, batch normalization takes
-    its running statistics; under autocast, all is in float32. And the networks at the nodes of
-    Graph-MFN's graph, which MMSA neither trains nor saves, are in the checkpoint here.
+    It differs from MMSA where MMSA's module stops: where a batch of one leaves batch normalization
+    a single value, it takes its running statistics; under autocast, all is in float32. And the
+    networks at the nodes of Graph-MFN's graph, which MMSA neither trains nor saves, are in the
+    checkpoint here. ``network`` is MMSA's module, and takes MMSA's own state dict.
 
     Args:
         name: MMSA's name of the model.

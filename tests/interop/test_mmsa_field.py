@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import let_mag_bert_load, mmsa_inputs, mmsa_model, mmsa_settings, random_batch
+from mmsa_reference import let_mag_bert_load, mmsa_inputs, mmsa_model, mmsa_settings, random_batch
 from test_mmsa_models import assert_same, build, samples
 
 from pgf_plugin.interop.mmsa import convert_state_dict

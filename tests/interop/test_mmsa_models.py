@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import mmsa_inputs, mmsa_model, random_batch
+from mmsa_reference import mmsa_inputs, mmsa_model, random_batch
 
 from pgf_plugin.config import load_config
 from pgf_plugin.errors import DataError

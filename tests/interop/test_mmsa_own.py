@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import BATCH, DIMS, LENGTHS, mmsa_model, random_batch
 from mmengine.runner import Runner
+from mmsa_reference import BATCH, DIMS, LENGTHS, mmsa_model, random_batch
 from test_mmsa_models import assert_same, samples
 
 from pgf_plugin.config import load_config

@@ -4,9 +4,9 @@ from importlib import import_module
 
 import pytest
 import torch
-from conftest import mmsa_inputs, mmsa_model, mmsa_settings, random_batch
 from mmengine.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
+from mmsa_reference import mmsa_inputs, mmsa_model, mmsa_settings, random_batch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook
 

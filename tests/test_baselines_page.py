@@ -1,0 +1,59 @@
+"""docs/baselines.md says what the configs hold, and its benchmark runs."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from pgf_plugin.config import list_configs, load_config
+from pgf_plugin.models import MSAModel, build_on_meta, ledger
+from pgf_plugin.registry import MODELS
+
+ROW = re.compile(r"`([\w-]+/[\w-]+)` \| (masked|reference|both) \| ([\d,]+) \| ([\d,]+) \|$", re.M)
+
+
+@pytest.fixture(scope="module")
+def page(pytestconfig):
+    return (pytestconfig.rootpath / "docs" / "baselines.md").read_text(encoding="utf-8")
+
+
+def test_the_sizes_are_those_of_the_configs(page):
+    pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
+    rows = ROW.findall(page)
+    assert len(rows) == page.count("| masked |") + page.count("| reference |") + 1
+    for config, kind, trainable, without_encoder in rows:
+        model = load_config(config).model
+        counts = ledger(build_on_meta(model))
+        assert f"{counts.trainable:,}" == trainable, config
+        assert f"{counts.trainable_without_encoder:,}" == without_encoder, config
+        if model.type not in ("MMSAModel", "SelfMM"):
+            assert model.get("reference", False) is (kind == "reference"), config
+
+
+def test_every_baseline_is_on_the_page(page):
+    types = {
+        name
+        for name, component in MODELS.module_dict.items()
+        if isinstance(component, type) and issubclass(component, MSAModel)
+        if component.__module__.startswith("pgf_plugin.")
+    }
+    assert {name for name in types if f"`{name}`" not in page} == {"TextOnlyNet"}
+    for config in re.findall(r"bench/\w+\.py", page):
+        assert config in list_configs()
+    for name in load_config("bench/mosi_mmsa_reference").bench.models:
+        assert f"| {name} |" in page
+
+
+def test_the_benchmark_of_masks_runs(pytestconfig):
+    script = pytestconfig.rootpath / "benchmarks" / "masking.py"
+    done = subprocess.run(
+        [sys.executable, script, "--seeds", "0", "--samples", "2"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == ["MulT", "MISA", "TFN", "LMF"]
+    assert all(float(row[1]) > 0 for row in rows), "no variant reads padding"
