@@ -164,17 +164,20 @@ class PaddedArray(LazySequences):
     Args:
         padded: (N, T, D) numbers of any type; may lie in a memory-mapped file.
         lengths: (N,) real steps of each, at most T.
+        from_end: whether the padding comes first.
     """
 
-    def __init__(self, padded: NDArray, lengths: NDArray) -> None:
+    def __init__(self, padded: NDArray, lengths: NDArray, *, from_end: bool = False) -> None:
         self.padded = padded
+        self.from_end = from_end
         self.offsets = offsets_of(lengths)
         self.width = padded.shape[2]
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         length = self.offsets[index + 1] - self.offsets[index]
+        start = self.padded.shape[1] - length if self.from_end else 0
         # Pickles lay arrays at any byte: torch and BLAS want aligned ones.
-        return np.require(self.padded[index, :length], np.float32, ["A", "C"])
+        return np.require(self.padded[index, start : start + length], np.float32, ["A", "C"])
 
 
 class ArrayList(LazySequences):

@@ -1,5 +1,4 @@
 import os
-import shutil
 
 import numpy as np
 import pytest
@@ -396,7 +395,7 @@ def test_truncated_table(tmp_path):
 
 
 def test_unknown_format(tmp_path):
-    path = tmp_path / "features.csv"
+    path = tmp_path / "features.txt"
     path.write_text("id,label\n")
     with pytest.raises(DataError, match=r"unknown format.*\.pkl"):
         MSADataset(str(path), "train")
@@ -429,8 +428,9 @@ def test_real_mosi_needs_a_split_column(mosi_file):
         MSADataset(str(mosi_file), "train", modalities=("audio",))
 
 
-def test_pickle_of_another_project_is_refused(mosi_file, tmp_path):
-    source = mosi_file.with_name("misa_dev.pkl")
-    shutil.copy(source, tmp_path / "dev.pkl")
-    with pytest.raises(DataError, match="found a list of 229, expected a dict of the splits"):
-        MSADataset(str(tmp_path / "dev.pkl"), "val", modalities=("audio",))
+def test_real_misa_file_of_one_split(mosi_file):
+    path = str(mosi_file.with_name("misa_dev.pkl"))
+    dataset = MSADataset(path, "val", modalities=AV, normalize=(), feature_dims={"audio": 74})
+    assert len(dataset) == 229
+    with pytest.raises(DataError, match=r"'train' is empty .*set normalize=\(\)"):
+        MSADataset(path, "val", modalities=AV)

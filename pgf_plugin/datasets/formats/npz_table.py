@@ -1,87 +1,165 @@
-"""``.npz`` tables with one feature vector an utterance.
+"""``.npz`` tables of utterances.
 
-Keys: ``id``, ``label``, any of ``raw_text``, ``text``, ``audio``, ``vision`` (N, D), and one or
-more columns whose name begins with ``split`` and which hold the split of each utterance. A vector
-is read as a sequence of one step. Other keys are not read.
+Keys: ``id``, ``label`` (N,) or (N, n), any of ``raw_text``, ``text``, ``audio``, ``vision``, and
+one or more whose name begins with ``split`` and which hold the split of each utterance. Features
+are, for ``audio`` and likewise for the others,
+
+- (N, D): one vector an utterance, read as a sequence of one step;
+- (N, T, D) with ``audio_lengths`` (N,): padded sequences;
+- (steps, D) with ``audio_lengths`` (N,) or ``audio_offsets`` (N + 1,): concatenated sequences.
+
+Other keys are not read.
 """
 
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.features import FeatureTable, RaggedArray
-from pgf_plugin.errors import DataError
-from pgf_plugin.structures import MODALITIES
+from pgf_plugin.datasets.features import FeatureTable, RaggedArray, Sequences
+from pgf_plugin.datasets.formats.known import describe_source
+from pgf_plugin.datasets.formats.npy import NpzFile
+from pgf_plugin.datasets.formats.texts import decode_text
+from pgf_plugin.datasets.sequences import PaddedArray, offsets_of
+from pgf_plugin.errors import DataError, check_one_of
 
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ValueError,
-    TypeError,
-    EOFError,
-    OSError,
-    KeyError,
-    NotImplementedError,
-    MemoryError,
-)
 EXPECTED = "'id', 'label', a column 'split…', and any of 'raw_text', 'text', 'audio', 'vision'"
 
 
-def read_npz_table(path: Path) -> FeatureTable:
-    """Read a table of utterances.
+def read_npz(
+    path: Path,
+    *,
+    id_column: str = "id",
+    text_column: str = "raw_text",
+    label_column: str | Sequence[str] = "label",
+    split_column: str | Sequence[str] | None = None,
+    text_features_column: str = "text",
+    audio_column: str = "audio",
+    vision_column: str = "vision",
+) -> FeatureTable:
+    """Read a table of utterances; large arrays that are not compressed stay in the file.
+
+    Args:
+        path: the archive.
+        id_column: key of the identifiers.
+        text_column: key of the transcripts.
+        label_column: key of the labels, or several keys.
+        split_column: key or keys of the splits; None for all that begin with ``split``.
+        text_features_column: key of precomputed text features.
+        audio_column: key of the audio features.
+        vision_column: key of the vision features.
 
     Raises:
+        ValueError: for a key that the archive does not have, with the nearest that it has.
         DataError: if the file is truncated, holds pickled objects, or has another layout.
     """
-    arrays = _load(path)
-    columns = sorted(key for key in arrays if key.startswith("split"))
-    if "id" not in arrays or "label" not in arrays or not columns:
-        raise DataError(f"{path}: found the keys {sorted(arrays)}, expected {EXPECTED}")
-    count = len(arrays["id"])
-    for key, values in arrays.items():
-        if len(values) != count:
-            raise DataError(f"{path}: {key} has {len(values)} rows, but id has {count}")
-    texts = arrays.get("raw_text")
+    archive = NpzFile(path)
+    label_keys = [label_column] if isinstance(label_column, str) else list(label_column)
+    split_keys = _split_keys(archive, split_column)
+    defaults = id_column == "id" and label_column == "label" and split_column is None
+    if defaults and not ({"id", "label"} <= set(archive.keys) and split_keys):
+        raise DataError(f"{path}: found the keys {sorted(archive.keys)}, expected {EXPECTED}")
+    for key in (id_column, *label_keys, *split_keys):
+        check_one_of(f"a column of {path}", key, archive.keys)
+    reader = _Reader(path, archive, len(np.atleast_1d(archive[id_column])))
+    labels = np.concatenate([reader.labels(key) for key in label_keys], axis=1)
+    features = {"text": text_features_column, "audio": audio_column, "vision": vision_column}
     return FeatureTable(
         source=str(path),
-        ids=arrays["id"].astype(str).tolist(),
-        texts=[""] * count if texts is None else texts.astype(str).tolist(),
-        labels=_numbers(path, "label", arrays["label"]).reshape(count, -1),
+        ids=reader.texts(id_column),
+        texts=reader.texts(text_column),
+        labels=labels,
         sequences={
-            name: _one_step(path, name, arrays[name]) for name in MODALITIES if name in arrays
+            name: reader.sequences(key) for name, key in features.items() if key in archive.keys
         },
-        splits={column: arrays[column].astype(str) for column in columns},
+        splits={key: np.array(reader.texts(key), str) for key in split_keys},
+        info=describe_source("npz", _sizes(reader.texts(split_keys[0])), labels),
     )
 
 
-def _load(path: Path) -> dict[str, NDArray]:
-    wanted = {"id", "label", "raw_text", *MODALITIES}
-    try:
-        # Opened here, because np.load leaves a file that it cannot read open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {
-                key: np.atleast_1d(archive[key])
-                for key in archive.files
-                if key in wanted or key.startswith("split")
-            }
-    except _UNREADABLE as error:
-        raise DataError(
-            f"{path} cannot be read as .npz ({type(error).__name__}: {error}): it is truncated, or "
-            "holds pickled objects, which are not loaded"
-        ) from error
+def _split_keys(archive: NpzFile, chosen: str | Sequence[str] | None) -> list[str]:
+    if chosen is None:
+        return sorted(key for key in archive.keys if key.startswith("split"))
+    return [chosen] if isinstance(chosen, str) else list(chosen)
 
 
-def _one_step(path: Path, name: str, values: NDArray) -> RaggedArray:
-    features = _numbers(path, name, values)
-    if features.ndim != 2:
-        raise DataError(f"{path}: {name} must be (N, D), got {features.shape}")
-    return RaggedArray.from_lengths(features, np.ones(len(features), np.int64))
+def _sizes(splits: Sequence[str]) -> list[int]:
+    names = np.array(splits, str)
+    return np.unique(names[names != ""], return_counts=True)[1].tolist()
 
 
-def _numbers(path: Path, name: str, values: NDArray) -> NDArray[np.float32]:
-    if values.dtype.kind not in "biuf":
-        raise DataError(f"{path}: {name} must hold numbers, got dtype {values.dtype}")
-    return values.astype(np.float32)
+class _Reader:
+    """Reads arrays of ``count`` rows each."""
+
+    def __init__(self, path: Path, archive: NpzFile, count: int) -> None:
+        self.path = path
+        self.archive = archive
+        self.count = count
+
+    def texts(self, key: str) -> list[str]:
+        """Texts, (N,), empty where the archive has none of that key."""
+        if key not in self.archive.keys:
+            return [""] * self.count
+        values = np.atleast_1d(self.archive[key])
+        self._check_rows(key, values)
+        return [decode_text(value) for value in values]
+
+    def labels(self, key: str) -> NDArray[np.float32]:
+        """Labels, (N, n)."""
+        values = self._numbers(key)
+        self._check_rows(key, values)
+        with np.errstate(over="ignore"):  # a label beyond float32 is reported as infinite
+            return values.astype(np.float32).reshape(self.count, -1)
+
+    def sequences(self, key: str) -> Sequences:
+        """Features of one modality in one of the three layouts."""
+        values = self._numbers(key)
+        offsets = self._offsets(key)
+        if offsets is not None and values.ndim == 2 and offsets[-1] == len(values):
+            return RaggedArray(values.astype(np.float32, copy=False), offsets)
+        self._check_rows(key, values)
+        if offsets is not None and values.ndim == 3:
+            lengths = np.diff(offsets)
+            if lengths.max(initial=0) <= values.shape[1]:
+                return PaddedArray(values, lengths)
+            raise DataError(
+                f"{self.path}: lengths of {key} reach {lengths.max()}, beyond its "
+                f"{values.shape[1]} steps"
+            )
+        if values.ndim != 2 or offsets is not None:
+            raise DataError(
+                f"{self.path}: {key} must be (N, D), (N, T, D) with {key}_lengths, or (steps, D) "
+                f"with {key}_lengths that sum to the steps, got {values.shape}"
+            )
+        one_step = np.ones(self.count, np.int64)
+        return RaggedArray.from_lengths(values.astype(np.float32, copy=False), one_step)
+
+    def _offsets(self, key: str) -> NDArray[np.int64] | None:
+        """Where the sequences of ``key`` begin and end, (N + 1,), if the archive says so."""
+        for name, extra in ((f"{key}_offsets", 1), (f"{key}_lengths", 0)):
+            if name not in self.archive.keys:
+                continue
+            numbers = self._numbers(name)
+            if numbers.dtype.kind not in "iu" or numbers.shape != (self.count + extra,):
+                raise DataError(
+                    f"{self.path}: {name} must be {self.count + extra} integers, got "
+                    f"{numbers.shape} of {numbers.dtype}"
+                )
+            numbers = numbers.astype(np.int64)
+            offsets = numbers if extra else offsets_of(numbers)
+            if offsets[0] != 0 or (np.diff(offsets) < 0).any():
+                raise DataError(f"{self.path}: {name} must not be negative, nor offsets decrease")
+            return offsets
+        return None
+
+    def _numbers(self, key: str) -> NDArray[Any]:
+        values = np.atleast_1d(self.archive[key])
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"{self.path}: {key} must hold numbers, got dtype {values.dtype}")
+        return values
+
+    def _check_rows(self, key: str, values: NDArray) -> None:
+        if len(values) != self.count:
+            raise DataError(f"{self.path}: {key} has {len(values)} rows, but id has {self.count}")

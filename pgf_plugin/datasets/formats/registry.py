@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgf_plugin.datasets.features import FeatureTable
-from pgf_plugin.datasets.formats.mmsa_pickle import read_mmsa_pickle
-from pgf_plugin.datasets.formats.npz_table import read_npz_table
+from pgf_plugin.datasets.formats.known import SPLIT_FILES
+from pgf_plugin.datasets.formats.misa import read_misa
+from pgf_plugin.datasets.formats.mmsa import read_mmsa
+from pgf_plugin.datasets.formats.npz_table import read_npz
+from pgf_plugin.datasets.formats.pickle_layout import holds_tuples, is_pickle
+from pgf_plugin.datasets.formats.table import read_table_file, split_files
+from pgf_plugin.datasets.formats.table_files import SUFFIXES
 from pgf_plugin.errors import DataError, check_one_of
 
 HEAD_BYTES = 4096
@@ -44,19 +49,38 @@ class Format:
             check_one_of(f"an option of the format {self.name!r}", name, self.options)
 
 
+def _is_misa(path: Path, head: bytes) -> bool:
+    if path.is_dir():
+        return any((path / f"{name}.pkl").is_file() for name in SPLIT_FILES)
+    return is_pickle(path, head) and holds_tuples(head)
+
+
+def _is_table(path: Path, head: bytes) -> bool:
+    if path.is_dir():
+        return bool(split_files(path))
+    return head.startswith(b"PAR1") or path.suffix.lower() in SUFFIXES
+
+
 _FORMATS = (
     Format(
         "npz",
         "table of utterances, .npz",
         lambda path, head: head.startswith(b"PK\x03\x04") or path.suffix == ".npz",
-        read_npz_table,
+        read_npz,
     ),
     Format(
-        "mmsa",
-        "features of MMSA or MMSA-FET, .pkl",
-        lambda path, head: head.startswith(b"\x80") or path.suffix in (".pkl", ".pickle"),
-        read_mmsa_pickle,
+        "misa",
+        "features of MISA, MMIM or MAG-BERT, .pkl or a folder of train.pkl, dev.pkl, test.pkl",
+        _is_misa,
+        read_misa,
     ),
+    Format(
+        "table",
+        "table of utterances, .csv, .tsv, .jsonl, .json, .parquet, or a folder of one a split",
+        _is_table,
+        read_table_file,
+    ),
+    Format("mmsa", "features of MMSA or MMSA-FET, .pkl", is_pickle, read_mmsa),
 )
 FORMATS: dict[str, Format] = {each.name: each for each in _FORMATS}
 """Formats by name, in the order in which they are tried."""

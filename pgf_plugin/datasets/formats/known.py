@@ -1,0 +1,68 @@
+"""What the formats have in common: names of splits, and the published data sets."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Published(NamedTuple):
+    """A published data set.
+
+    Attributes:
+        counts: utterances of the training, validation and test split.
+        label_range: smallest and largest label.
+    """
+
+    counts: tuple[int, int, int]
+    label_range: tuple[float, float]
+
+
+PUBLISHED = {
+    "MOSI": Published((1284, 229, 686), (-3.0, 3.0)),
+    "MOSEI": Published((16326, 1871, 4659), (-3.0, 3.0)),
+    "CH-SIMS": Published((1368, 456, 457), (-1.0, 1.0)),
+    "CH-SIMS v2": Published((2722, 647, 1034), (-1.0, 1.0)),
+}
+
+SPLIT_FILES = ("train", "dev", "valid", "val", "validation", "test")
+"""Names of splits, and of the files that hold one each."""
+
+Unlabelled = Literal["error", "keep"]
+"""Whether utterances without label are refused, or read with NaN."""
+
+_RANGES = ((-1.0, 1.0), (-3.0, 3.0))
+
+
+def describe_source(
+    format: str,
+    counts: Sequence[int],
+    labels: NDArray[np.float32],
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What a reader says of its data in ``FeatureTable.info``.
+
+    Args:
+        format: name of the format.
+        counts: utterances of each split.
+        labels: (N, n_out), NaN where there is none.
+        notes: what a person should know of how the file was read.
+
+    Returns:
+        ``format``; ``name`` if the counts are those of a published data set; ``label_range`` of
+        that, or else the narrowest of the usual ones that holds every label; ``notes`` if any.
+    """
+    info: dict[str, Any] = {"format": format}
+    sizes = sorted(counts)
+    low, high = np.nanmin(labels, initial=0), np.nanmax(labels, initial=0)
+    ranges = [limits for limits in _RANGES if limits[0] <= low and high <= limits[1]]
+    for name, published in PUBLISHED.items():
+        if sizes == sorted(published.counts) and published.label_range in ranges:
+            info["name"] = name
+            ranges = [published.label_range]
+    if ranges:
+        info["label_range"] = list(ranges[0])
+    if notes:
+        info["notes"] = list(notes)
+    return info

@@ -1,0 +1,185 @@
+"""The stack machine that a pickle is a program for, over a buffer that is never copied.
+
+Long byte strings stay views of the buffer. What the machine does with its stack, its memo and its
+marks is in :mod:`pgf_plugin.datasets.formats.pickle_operations`.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from pgf_plugin.errors import DataError
+
+LAZY_BYTES = 256
+"""Byte strings and texts of this length and more stay views."""
+
+_INT_BYTES = 9
+"""Longest integer: no number of a feature file needs more than uint64 and a sign."""
+
+MAX_MARKS = 256
+"""Containers that a pickle may have begun and not ended."""
+
+
+class Budget:
+    """Bytes of memory that a pickle may claim beyond its own payload.
+
+    Pickles of data need a few bytes for each byte of the file; ones that are made to fill the
+    memory need hundreds, or double what they have again and again.
+    """
+
+    BASE = 64 << 20
+    PER_BYTE = 32
+
+    def __init__(self, size: int) -> None:
+        self.left = self.BASE + self.PER_BYTE * size
+
+    def charge(self, count: int) -> None:
+        """Take ``count`` bytes.
+
+        Raises:
+            DataError: if that is more than what is left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise DataError("the pickle would take far more memory than its size allows")
+
+
+class LazyText:
+    """A long text, still encoded."""
+
+    __slots__ = ("encoding", "view")
+
+    def __init__(self, view: memoryview, encoding: str) -> None:
+        self.view = view
+        self.encoding = encoding
+
+    def decode(self) -> str:
+        """The text itself."""
+        errors = "surrogatepass" if self.encoding == "utf-8" else "strict"
+        return str(self.view, self.encoding, errors)
+
+    def latin1(self) -> bytes | memoryview:
+        """The bytes that the text stands for where bytes were written as text."""
+        return self.view if self.encoding == "latin-1" else self.decode().encode("latin-1")
+
+
+class Builder:
+    """A function that a pickle may call."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+
+
+class PickleMachine:
+    """The state of one pickle while it runs.
+
+    Args:
+        data: the pickle.
+        find: ``find(module, name)`` gives the builder of that name, or refuses it.
+        build: ``build(object, state)`` sets the state of what a builder made, or refuses to.
+        budget: what memory may be claimed.
+    """
+
+    def __init__(
+        self,
+        data: memoryview,
+        find: Callable[[str, str], Builder],
+        build: Callable[[Any, Any], None],
+        budget: Budget,
+    ) -> None:
+        self.data = data
+        self.find = find
+        self.build_state = build
+        self.charge = budget.charge
+        self.position = 0
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+
+    # Reading the buffer.
+
+    def take(self, count: int) -> memoryview:
+        """The next ``count`` bytes."""
+        start = self.position
+        self.position = end = start + count
+        if end > len(self.data):
+            raise EOFError(f"it ends {end - len(self.data)} bytes early")
+        return self.data[start:end]
+
+    def take_number(self, layout: struct.Struct) -> Any:
+        """The next number in this layout."""
+        return layout.unpack(self.take(layout.size))[0]
+
+    def take_line(self) -> str:
+        """The text to the end of the line."""
+        # A line is a name, a number or an escaped text: in steps, not to search the whole file.
+        start = self.position
+        step = 256
+        while self.position < len(self.data):
+            chunk = bytes(self.data[self.position : self.position + step])
+            found = chunk.find(b"\n")
+            if found >= 0:
+                line = self.data[start : self.position + found]
+                self.position += found + 1
+                return str(line, "latin-1")
+            self.position += len(chunk)
+            step *= 2
+        raise EOFError("it ends within a line")
+
+    # Handling the stack.
+
+    def push(self, value: Any) -> None:
+        """Put ``value`` on the stack."""
+        self.stack.append(value)
+
+    def pop_mark(self) -> list[Any]:
+        """Take everything above the last mark."""
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        self.charge(64 + 8 * len(items))
+        return items
+
+    def pop_tuple(self, count: int) -> None:
+        """Put the last ``count`` values into a tuple."""
+        start = len(self.stack) - count
+        if start < 0:
+            raise IndexError("the stack is too short")
+        self.charge(64)
+        self.stack[start:] = [tuple(self.stack[start:])]
+
+    def remember(self, index: int) -> None:
+        """Keep the last value under ``index``."""
+        self.charge(100)
+        self.memo[index] = self.stack[-1]
+
+    def last(self, kind: type) -> Any:
+        """The value on top of the stack, which must be of ``kind``."""
+        value = self.stack[-1]
+        if type(value) is not kind:
+            raise DataError(f"the pickle adds items to a {type(value).__name__}")
+        return value
+
+    def push_bytes(self, count: int) -> None:
+        """Put the next ``count`` bytes on the stack, a view if they are many."""
+        view = self.take(count)
+        self.stack.append(view if count >= LAZY_BYTES else bytes(view))
+
+    def push_text(self, count: int, encoding: str = "utf-8") -> None:
+        """Put the text in the next ``count`` bytes on the stack, undecoded if it is long."""
+        text = LazyText(self.take(count), encoding)
+        self.stack.append(text if count >= LAZY_BYTES else text.decode())
+
+    def push_integer(self, count: int) -> None:
+        """Put the integer in the next ``count`` bytes on the stack."""
+        if count > _INT_BYTES:
+            raise DataError(f"the pickle has an integer of {count} bytes")
+        self.stack.append(int.from_bytes(self.take(count), "little", signed=True))
+
+    def set_items(self, items: list[Any]) -> None:
+        """Add keys and values, in turn, to the dict on top of the stack."""
+        target = self.last(dict)
+        self.charge(100 * len(items))
+        target.update(zip(items[::2], items[1::2], strict=True))

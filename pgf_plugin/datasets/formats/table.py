@@ -1,0 +1,248 @@
+"""Plain tables, one utterance a row: CSV, TSV, JSON lines, JSON and Parquet.
+
+A row has an identifier, a text, a label or several, and the name of its split; the columns are
+found by the names that are usual, or are named by options. Where there is one file a split
+(``train.csv``, ``valid.csv``, ``test.csv``), the folder is the table.
+
+The audio and vision features of an utterance are
+
+- a list of numbers (one step), or a list of such lists (one each step): in JSON and Parquet, and
+  in a CSV file as the text of such a list;
+- or the path of a ``.npy`` file (steps, features), relative to the table, in ``audio``,
+  ``audio_path`` or ``audio_file``; these are read when they are used;
+- or one column a feature, ``audio_0``, ``audio_1``, …: one step.
+
+Precomputed text features are found likewise, as ``text_features``.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgf_plugin.datasets.features import FeatureTable, Sequences
+from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
+from pgf_plugin.datasets.formats.table_columns import Names, find_columns
+from pgf_plugin.datasets.formats.table_features import FeatureColumns, features_of, holds_features
+from pgf_plugin.datasets.formats.table_files import SUFFIXES, Column, CsvFile, JsonFile, TableFile
+from pgf_plugin.datasets.formats.texts import decode_text
+from pgf_plugin.datasets.sequences import JoinedSequences
+from pgf_plugin.errors import DataError, check_one_of
+
+
+def read_table_file(
+    path: Path,
+    *,
+    id_column: str | None = None,
+    text_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    split_column: str | Sequence[str] | None = None,
+    text_features_column: str | None = None,
+    audio_column: str | None = None,
+    vision_column: str | None = None,
+    split: str | None = None,
+    unlabelled: Unlabelled = "error",
+    encoding: str | None = None,
+    separator: str | None = None,
+    paths_anywhere: bool = False,
+) -> FeatureTable:
+    """Read a table, or a folder of one table a split.
+
+    Args:
+        path: the file or folder.
+        id_column: column of the identifiers; rows are numbered where there is none.
+        text_column: column of the transcripts.
+        label_column: column of the labels, or several.
+        split_column: column of the splits, or several to choose from.
+        text_features_column: column of precomputed text features, or what its numbered columns
+            begin with.
+        audio_column: the same for audio.
+        vision_column: the same for vision.
+        split: the split of all rows, for a table of one split.
+        unlabelled: ``'error'`` refuses a row without label, ``'keep'`` reads NaN for it.
+        encoding: of a CSV file; None for UTF-8, or what its byte order mark says.
+        separator: of a CSV file; None for the one that its first line has most of.
+        paths_anywhere: whether paths of ``.npy`` files may lead out of the table's folder.
+
+    Raises:
+        ValueError: for a column that the table does not have, with the nearest that it has.
+        DataError: for a malformed file, naming the line, and for a number that is none, a label
+            that is missing, or features that cannot be read, naming the row.
+    """
+    check_one_of("unlabelled", unlabelled, ("error", "keep"))
+    names = Names(
+        ids=id_column,
+        text=text_column,
+        labels=_names(label_column),
+        splits=_names(split_column),
+        text_features=text_features_column,
+        audio=audio_column,
+        vision=vision_column,
+    )
+    reader = _Reader(names, unlabelled == "keep", paths_anywhere)
+    if not path.is_dir():
+        return reader.read(path, _open(path, encoding, separator), split)
+    files = split_files(path)
+    if not files:
+        raise DataError(f"{path} holds no table of a split, such as train.csv")
+    tables = [reader.read(file, _open(file, encoding, separator), n) for n, file in files.items()]
+    return _joined(path, tables)
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """The tables in ``folder`` that hold one split each, by split.
+
+    Raises:
+        DataError: if there are two of one split.
+    """
+    files: dict[str, Path] = {}
+    for name in SPLIT_FILES:
+        found = [file for end in SUFFIXES if (file := folder / f"{name}{end}").is_file()]
+        if len(found) > 1:
+            raise DataError(f"{folder} holds {[file.name for file in found]}: leave one of them")
+        if found:
+            files[name] = found[0]
+    return files
+
+
+class _Reader:
+    """Reads tables whose columns are named alike."""
+
+    def __init__(self, names: Names, unlabelled: bool, anywhere: bool) -> None:
+        self.names = names
+        self.unlabelled = unlabelled
+        self.anywhere = anywhere
+
+    def read(self, path: Path, file: TableFile, split: str | None) -> FeatureTable:
+        """Read one file; ``split`` is that of all its rows, if it is one split."""
+        where = find_columns(
+            path, file.names, self.names, labelled=not self.unlabelled, split=split is None
+        )
+        columns = file.read(where.names, where.numbers)
+        count = len(columns[where.names[0]])
+        if not count:
+            raise DataError(f"{path} holds no row")
+        labels = self._labels(path, columns, where.labels, count)
+        splits = _splits(columns, where.splits, split, count)
+        sequences, notes = self._sequences(path, columns, where.features)
+        if not where.ids:
+            notes.append("the rows are numbered, as no column of ids was found")
+        first = next(iter(splits.values()))
+        sizes = np.unique(first[first != ""], return_counts=True)[1].tolist()
+        return FeatureTable(
+            source=str(path),
+            ids=_ids(path, columns, where.ids, count),
+            texts=[decode_text(text) for text in columns[where.text]]
+            if where.text
+            else [""] * count,
+            labels=labels,
+            sequences=sequences,
+            splits=splits,
+            extra_labels={
+                name: columns[column][:, None] for name, column in where.extra_labels.items()
+            },
+            info=describe_source("table", sizes, labels, notes),
+        )
+
+    def _sequences(
+        self, path: Path, columns: Mapping[str, Column], features: Mapping[str, FeatureColumns]
+    ) -> tuple[dict[str, Sequences], list[str]]:
+        """Features by modality, and a note on columns that only have the name of features."""
+        chosen = {**self.names._asdict(), "text": self.names.text_features}
+        sequences: dict[str, Sequences] = {}
+        notes = []
+        for modality, where in features.items():
+            if chosen[modality] is None and not holds_features(where, columns):
+                notes.append(f"{where.column} is left out: it holds no features or .npy files")
+                continue
+            try:
+                sequences[modality] = features_of(
+                    where, columns, path.parent, anywhere=self.anywhere
+                )
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
+        return sequences, notes
+
+    def _labels(
+        self, path: Path, columns: Mapping[str, Column], names: Sequence[str], count: int
+    ) -> NDArray[np.float32]:
+        if not names:
+            return np.full((count, 1), np.nan, np.float32)
+        labels = np.stack([columns[name] for name in names], axis=1)
+        missing = np.argwhere(np.isnan(labels))
+        if len(missing) and not self.unlabelled:
+            row, column = missing[0]
+            raise DataError(
+                f"{path}: {len(missing)} labels are missing, first in row {row + 1} of "
+                f"{names[column]}: give them, leave the rows out, or set unlabelled='keep'"
+            )
+        return labels
+
+
+def _names(value: str | Sequence[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _open(path: Path, encoding: str | None, separator: str | None) -> TableFile:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        # Imported where it is used: pyarrow takes longer to load than most tables.
+        from pgf_plugin.datasets.formats.table_parquet import ParquetFile
+
+        return ParquetFile(path)
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return JsonFile(path)
+    return CsvFile(path, encoding, "\t" if suffix == ".tsv" and separator is None else separator)
+
+
+def _ids(path: Path, columns: Mapping[str, Column], names: Sequence[str], count: int) -> list[str]:
+    if not names:
+        return [f"{path.stem}:{row}" for row in range(1, count + 1)]
+    parts = zip(*([decode_text(value) for value in columns[name]] for name in names), strict=True)
+    return ["$_$".join(each) for each in parts]  # as MMSA joins video and clip
+
+
+def _splits(
+    columns: Mapping[str, Column], names: Sequence[str], split: str | None, count: int
+) -> dict[str, NDArray[np.str_]]:
+    if split is not None:
+        return {"split": np.full(count, split)}
+    return {
+        name: np.array([decode_text(value).strip().lower() for value in columns[name]], str)
+        for name in names
+    }
+
+
+def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:
+    """The tables of all splits as one."""
+    first = tables[0]
+    for table in tables[1:]:
+        for what, own, others in (
+            ("features of", sorted(table.sequences), sorted(first.sequences)),
+            ("further labels of", sorted(table.extra_labels), sorted(first.extra_labels)),
+            ("columns of labels:", table.labels.shape[1], first.labels.shape[1]),
+        ):
+            if own != others:
+                raise DataError(f"{table.source} has {what} {own}, but {first.source} {others}")
+    labels = np.concatenate([table.labels for table in tables])
+    notes: list[Any] = [note for table in tables for note in table.info.get("notes", [])]
+    return FeatureTable(
+        source=str(path),
+        ids=[sample_id for table in tables for sample_id in table.ids],
+        texts=[text for table in tables for text in table.texts],
+        labels=labels,
+        sequences={
+            name: JoinedSequences([table.sequences[name] for table in tables])
+            for name in first.sequences
+        },
+        splits={"split": np.concatenate([table.splits["split"] for table in tables])},
+        extra_labels={
+            name: np.concatenate([table.extra_labels[name] for table in tables])
+            for name in first.extra_labels
+        },
+        info=describe_source("table", [len(table) for table in tables], labels, sorted(set(notes))),
+    )

@@ -1,0 +1,154 @@
+"""Which column of a table is what: by the names that are usual, or as the user says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pgf_plugin.datasets.formats.table_features import FeatureColumns, find_features
+from pgf_plugin.errors import DataError, check_one_of
+
+_IDS = ("id", "sample_id", "utterance_id", "segment_id")
+_TEXTS = ("raw_text", "text", "transcript", "transcription", "sentence", "utterance")
+_LABELS = ("label", "labels", "sentiment", "score", "regression_label", "regression_labels")
+_SPLITS = ("split", "mode", "partition", "subset")
+_VIDEO_AND_CLIP = ("video_id", "clip_id")  # MMSA's label.csv
+_EXTRA_LABELS = {"text": "label_t", "audio": "label_a", "vision": "label_v"}
+_FEATURES = {
+    "text": ("text_features", "text"),
+    "audio": ("audio", "acoustic"),
+    "vision": ("vision", "visual"),
+}
+
+
+class Names(NamedTuple):
+    """The columns that the user names; None or empty for those to be found."""
+
+    ids: str | None
+    text: str | None
+    labels: Sequence[str]
+    splits: Sequence[str]
+    text_features: str | None
+    audio: str | None
+    vision: str | None
+
+
+class Columns(NamedTuple):
+    """The columns of a table.
+
+    Attributes:
+        ids: whose texts, joined, identify an utterance; none where the rows are numbered.
+        text: the transcripts, if there are any.
+        labels: the labels.
+        splits: the splits.
+        extra_labels: name of further labels to their column.
+        features: modality to its features.
+    """
+
+    ids: list[str]
+    text: str | None
+    labels: list[str]
+    splits: list[str]
+    extra_labels: dict[str, str]
+    features: dict[str, FeatureColumns]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Columns of numbers."""
+        numbered = [name for each in self.features.values() for name in each.numbered]
+        return list(dict.fromkeys([*self.labels, *self.extra_labels.values(), *numbered]))
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that are to be read."""
+        texts = [*self.ids, *([self.text] if self.text else []), *self.splits]
+        lists = [each.column for each in self.features.values() if each.column]
+        return list(dict.fromkeys([*texts, *lists, *self.numbers]))
+
+
+def find_columns(
+    path: Path, names: Sequence[str], chosen: Names, *, labelled: bool, split: bool
+) -> Columns:
+    """Tell the columns of the table ``path`` apart.
+
+    Args:
+        path: the table, for messages.
+        names: its columns.
+        chosen: those that the user names.
+        labelled: whether there must be labels.
+        split: whether there must be splits.
+
+    Raises:
+        ValueError: for a chosen column that the table does not have, with the nearest.
+        DataError: if there is no column of labels, splits, or anything to learn from.
+    """
+    _check_chosen(path, names, chosen)
+    text = chosen.text or _first(names, _TEXTS)
+    video, clip = (_first(names, [name]) for name in _VIDEO_AND_CLIP)
+    usual_id = _first(names, _IDS)
+    ids = [chosen.ids or usual_id] if chosen.ids or usual_id else [video, clip]
+    found = Columns(
+        ids=[name for name in ids if name] if all(ids) else [],
+        text=text,
+        labels=list(chosen.labels) or _found(_first(names, _LABELS)),
+        splits=list(chosen.splits) or _split_columns(names),
+        extra_labels={
+            modality: name
+            for modality, usual in _EXTRA_LABELS.items()
+            if (name := _first(names, [usual])) and name not in chosen.labels
+        },
+        features=_features(path, names, chosen, text),
+    )
+    for what, missing, option in (
+        ("labels", labelled and not found.labels, "label_column (or unlabelled='keep')"),
+        ("splits", split and not found.splits, "split_column, or split='train' for all rows"),
+        ("texts or features", not (text or found.features), "text_column or audio_column"),
+    ):
+        if missing:
+            raise DataError(
+                f"{path}: no column of {what} among {list(names)[:20]}: name it with {option}"
+            )
+    return found
+
+
+def _check_chosen(path: Path, names: Sequence[str], chosen: Names) -> None:
+    for option, column in (
+        ("id_column", chosen.ids),
+        ("text_column", chosen.text),
+        *(("label_column", name) for name in chosen.labels),
+        *(("split_column", name) for name in chosen.splits),
+    ):
+        if column is not None:
+            check_one_of(f"{option} for {path}", column, names)
+
+
+def _features(
+    path: Path, names: Sequence[str], chosen: Names, text: str | None
+) -> dict[str, FeatureColumns]:
+    features = {}
+    options = {"text": chosen.text_features, "audio": chosen.audio, "vision": chosen.vision}
+    for modality, option in options.items():
+        bases = _FEATURES[modality] if option is None else (option.lower(),)
+        try:
+            found = find_features(names, bases, text)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        if found is not None:
+            features[modality] = found
+        elif option is not None:
+            key = "text_features" if modality == "text" else modality
+            check_one_of(f"{key}_column for {path}", option, names)
+    return features
+
+
+def _first(names: Sequence[str], usual: Sequence[str]) -> str | None:
+    lower = {name.lower(): name for name in reversed(names)}
+    return next((lower[name] for name in usual if name in lower), None)
+
+
+def _found(name: str | None) -> list[str]:
+    return [] if name is None else [name]
+
+
+def _split_columns(names: Sequence[str]) -> list[str]:
+    several = sorted(name for name in names if name.lower().startswith("split_"))
+    return _found(_first(names, _SPLITS)) or several

@@ -1,0 +1,223 @@
+"""CSV and JSON files as columns, with the row at fault in each error."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgf_plugin.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+MISSING = ("", "na", "n/a", "nan", "null", "none")
+"""How files write a number that is not there, in any case."""
+
+_SEPARATORS = ",;\t|"
+_MAX_CELL = 1 << 27
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+Column = Any
+"""One value a row: a list of Python values, an array of numbers, or sequences of features."""
+
+
+class TableFile(Protocol):
+    """A file of rows and columns.
+
+    Attributes:
+        names: the columns.
+    """
+
+    names: list[str]
+
+    def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
+        """Read ``columns``; those that are also in ``numbers`` come as float32, NaN for none."""
+
+
+def parse_number(text: Any) -> float:
+    """The number that ``text`` is, NaN if it is missing.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if text is None or (isinstance(text, str) and text.strip().lower() in MISSING):
+        return math.nan
+    if isinstance(text, str) and "_" in text:  # Python would read 1_000
+        raise ValueError(f"{text!r} is no number")
+    try:
+        return float(text)
+    except (TypeError, ValueError, OverflowError):
+        comma = (
+            isinstance(text, str)
+            and text.count(",") == 1
+            and text.replace(",", "").strip("-+ ").isdigit()
+        )
+        hint = ": it has a decimal comma, write a decimal point" if comma else ""
+        raise ValueError(f"{text!r} is no number{hint}") from None
+
+
+class CsvFile:
+    """A CSV file.
+
+    Args:
+        path: the file.
+        encoding: None for UTF-8, or what its byte order mark says.
+        separator: None for the one that its first line has most of.
+
+    Raises:
+        DataError: if the file is malformed.
+    """
+
+    def __init__(self, path: Path, encoding: str | None, separator: str | None) -> None:
+        self.path = path
+        with path.open("rb") as file:
+            head = file.read(4)
+        self.encoding = encoding or next(
+            (name for mark, name in _BOMS if head.startswith(mark)), "utf-8"
+        )
+        if separator is None:
+            first = next(self._lines(), "")
+            separator = max(_SEPARATORS, key=first.count)
+        self.separator = separator
+        self.names = [name.strip() for name in next(self._rows(), (0, []))[1]]
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise DataError(f"{path}: the columns {repeated} occur more than once")
+
+    def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
+        order = {name: position for position, name in enumerate(self.names)}
+        texts = [name for name in columns if name not in numbers]
+        text_cells: list[list[str]] = [[] for _ in texts]
+        number_rows = []
+        rows = self._rows()
+        next(rows, None)
+        for line, row in rows:
+            if len(row) != len(self.names):
+                raise DataError(
+                    f"{self.path}, line {line}: {len(row)} fields, but the header has "
+                    f"{len(self.names)} (separator {self.separator!r}): a text that contains the "
+                    "separator must be in quotes, a number must have a decimal point"
+                )
+            for cells, name in zip(text_cells, texts, strict=True):
+                cells.append(row[order[name]])
+            if numbers:
+                number_rows.append(self._numbers(line, row, numbers, order))
+        matrix = np.array(number_rows, np.float32).reshape(len(number_rows), len(numbers))
+        return {
+            **dict(zip(texts, text_cells, strict=True)),
+            **{name: matrix[:, position] for position, name in enumerate(numbers)},
+        }
+
+    def _numbers(
+        self, line: int, row: Sequence[str], numbers: Sequence[str], order: Mapping[str, int]
+    ) -> NDArray[np.float32]:
+        values = []
+        for name in numbers:
+            try:
+                values.append(parse_number(row[order[name]]))
+            except ValueError as error:
+                raise DataError(f"{self.path}, line {line}: {name} {error}") from None
+        return _float32(values)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        limit = csv.field_size_limit(_MAX_CELL)  # the list of a sequence may be long
+        try:
+            reader = csv.reader(self._lines(), delimiter=self.separator, strict=True)
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise DataError(f"{self.path}, line {reader.line_num}: {error}") from error
+        finally:
+            csv.field_size_limit(limit)
+
+    def _lines(self) -> Iterator[str]:
+        try:
+            with self.path.open(encoding=self.encoding, newline="") as file:
+                yield from file
+        except UnicodeError as error:
+            raise DataError(
+                f"{self.path} is not encoded as {self.encoding} ({error}): set encoding to what it "
+                "is, such as encoding='gb18030' or 'latin-1'"
+            ) from error
+        except LookupError:
+            raise DataError(f"encoding {self.encoding!r} is not known to Python") from None
+
+
+class JsonFile:
+    """A file with a JSON object a line, or with one list of objects (``.json``).
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: if the file is malformed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows = list(self._objects())
+        self.names = list(dict.fromkeys(name for row in self._rows for name in row))
+
+    def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
+        return {
+            name: self._numbers(name) if name in numbers else [row.get(name) for row in self._rows]
+            for name in columns
+        }
+
+    def _numbers(self, name: str) -> NDArray[np.float32]:
+        values = []
+        for number, row in enumerate(self._rows, 1):
+            try:
+                values.append(parse_number(row.get(name)))
+            except ValueError as error:
+                raise DataError(f"{self.path}, row {number}: {name} {error}") from None
+        return _float32(values)
+
+    def _objects(self) -> Iterator[dict[str, Any]]:
+        for number, value in self._values():
+            if not isinstance(value, dict):
+                raise DataError(
+                    f"{self.path}, row {number}: found a {type(value).__name__}, expected an "
+                    'object such as {"id": "a", "text": "…", "label": 1.5, "split": "train"}'
+                )
+            yield {name: _packed(item) for name, item in value.items()}
+
+    def _values(self) -> Iterator[tuple[int, Any]]:
+        try:
+            with self.path.open(encoding="utf-8-sig") as file:
+                if self.path.suffix.lower() == ".json":
+                    content = json.load(file)
+                    yield from enumerate(content if isinstance(content, list) else [content], 1)
+                    return
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield number, self._parse(number, line)
+        except DataError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.path} is no JSON ({error})") from error
+
+    def _parse(self, number: int, line: str) -> Any:
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.path}, line {number}: no JSON ({error})") from error
+
+
+def _packed(value: Any) -> Any:
+    """Lists of numbers as arrays, which take an eighth of the memory."""
+    if isinstance(value, list) and value and isinstance(value[0], int | float | list):
+        try:
+            return np.asarray(value, np.float32)
+        except (ValueError, TypeError, OverflowError):
+            return value
+    return value
+
+
+def _float32(values: list[float]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is beyond float32 is reported as infinite
+        return np.array(values, np.float32)

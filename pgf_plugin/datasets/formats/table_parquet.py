@@ -1,0 +1,121 @@
+"""Parquet files as columns; lists of numbers come as sequences, without a loop over the rows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pgf_plugin.datasets.features import RaggedArray
+from pgf_plugin.datasets.formats.npy import check_expansion
+from pgf_plugin.datasets.formats.parquet_footer import read_contents
+from pgf_plugin.datasets.formats.table_files import Column
+from pgf_plugin.datasets.sequences import offsets_of
+from pgf_plugin.errors import DataError
+
+_MALFORMED = (pa.ArrowException, OSError, ValueError)
+
+
+class ParquetFile:
+    """A Parquet file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: if it is malformed, or claims to hold far more than its size.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            contents = read_contents(path)
+            check_expansion(8 * max(contents.values, contents.rows), path.stat().st_size)
+            check_expansion(contents.bytes, path.stat().st_size)
+            with pq.ParquetFile(path) as file:
+                self.names = list(file.schema_arrow.names)
+                self._texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        except _MALFORMED as error:
+            raise self._unreadable(error) from error
+
+    def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
+        """Read ``columns``; those in ``numbers`` as float32, lists as sequences."""
+        try:
+            # As dictionaries, texts take what they take in the file: the same one a million times
+            # is one, until its sum is checked.
+            with pq.ParquetFile(self.path, read_dictionary=self._texts) as file:
+                table = file.read(columns=list(columns))
+            return {
+                name: self._numbers(name, table[name])
+                if name in numbers
+                else self._values(name, table[name].combine_chunks())
+                for name in columns
+            }
+        except DataError:
+            raise
+        except _MALFORMED as error:
+            raise self._unreadable(error) from error
+
+    def _numbers(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float32]:
+        if not _is_number(column.type):
+            kind = "text" if name in self._texts else column.type
+            raise DataError(f"{self.path}: {name} must hold numbers, got {kind}")
+        return column.cast(pa.float32(), safe=False).to_numpy()
+
+    def _values(self, name: str, column: pa.Array) -> Column:
+        if isinstance(column, pa.ChunkedArray):  # of no chunk, or of dictionaries that differ
+            column = pa.concat_arrays(column.unify_dictionaries().chunks)
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+            lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
+            try:
+                check_expansion(pc.sum(lengths).as_py() or 0, self.path.stat().st_size)
+            except DataError as error:
+                raise DataError(f"{self.path}: {error}") from None
+        if _is_list(column.type):
+            return self._sequences(name, column)
+        return column.to_pylist()
+
+    def _sequences(self, name: str, column: pa.Array) -> RaggedArray:
+        """Lists of numbers, one step each, or lists of such lists, one step an inner list."""
+        steps, features = _lengths(column), column.flatten()
+        if _is_list(features.type):
+            widths, features = _lengths(features), features.flatten()
+        else:
+            widths, steps = steps[steps > 0], np.minimum(steps, 1)
+        if not _is_number(features.type):
+            raise DataError(f"{self.path}: {name} must hold lists of numbers, got {column.type}")
+        found = np.unique(widths).tolist()
+        if len(found) > 1:
+            raise DataError(
+                f"{self.path}: {name} has rows of different numbers of features a step: {found[:5]}"
+            )
+        values = features.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+        return RaggedArray(values.reshape(len(widths), *(found or [0])), offsets_of(steps))
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.path} cannot be read as Parquet ({error}): it is truncated, or no Parquet file"
+        )
+
+
+def _lengths(column: pa.Array) -> NDArray[np.int64]:
+    return pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(int)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)

@@ -1,0 +1,127 @@
+"""Features in plain tables: lists, numbered columns, and paths of arrays."""
+
+import numpy as np
+import pytest
+from table_files import ROWS, SUFFIXES, write_table
+
+from pgf_plugin.datasets import MSADataset
+from pgf_plugin.datasets.formats import read_table
+from pgf_plugin.errors import DataError
+
+LISTS = [[0.5, 1.0], [2.0, 3.0], None, [4.0, 5.0]]
+SEQUENCES = [[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0], [7.0, 8.0, 9.0]], [], None]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_lists_are_steps(tmp_path, suffix):
+    rows = [
+        {**row, "audio": vector, "vision": sequence}
+        for row, vector, sequence in zip(ROWS, LISTS, SEQUENCES, strict=True)
+    ]
+    table = read_table(write_table(tmp_path / f"data{suffix}", rows))
+    audio, vision = table.sequences["audio"], table.sequences["vision"]
+    assert audio.lengths.tolist() == [1, 1, 0, 1]
+    assert vision.lengths.tolist() == [1, 2, 0, 0]
+    assert (audio.width, vision.width) == (2, 3)
+    assert audio.values.tolist() == [vector for vector in LISTS if vector]
+    assert vision.values.tolist() == [step for steps in SEQUENCES for step in steps or []]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_column_a_feature(tmp_path, suffix):
+    rows = [
+        {**row, "audio_10": 10.5, "audio_9": 9 + number, **{f"audio_{n}": n for n in range(9)}}
+        for number, row in enumerate(ROWS)
+    ]
+    rows[2].update(dict.fromkeys((f"audio_{n}" for n in range(11)), None))
+    rows[3]["audio_4"] = None
+    table = read_table(write_table(tmp_path / f"data{suffix}", rows))
+    audio = table.sequences["audio"]
+    assert audio.lengths.tolist() == [1, 1, 0, 1]
+    assert audio[1][0].tolist() == [*range(9), 10, 10.5]
+    assert np.isnan(audio[3][0]).tolist() == [n == 4 for n in range(11)]
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """A table with the paths of ``.npy`` files, and what is in them."""
+    (tmp_path / "data" / "features").mkdir(parents=True)
+    arrays = [np.full((row, 4), row, np.float64) for row in range(1, 5)]
+    rows = []
+    for row, array in zip(ROWS, arrays, strict=True):
+        np.save(tmp_path / "data" / "features" / f"{row['id']}.npy", array)
+        rows.append({**row, "audio": f"features/{row['id']}.npy"})
+    return tmp_path / "data" / "data.csv", rows, arrays
+
+
+def test_paths_of_arrays(arrays):
+    path, rows, expected = arrays
+    np.save(path.parent / "features" / "a.npy", np.arange(4))  # one step
+    rows[1]["audio"] = ""
+    table = read_table(write_table(path, rows))
+    audio = table.sequences["audio"]
+    assert audio.lengths.tolist() == [1, 0, 3, 4]
+    assert audio[0].tolist() == [[0, 1, 2, 3]]
+    assert audio[3].dtype == np.float32
+    np.testing.assert_array_equal(audio[3], expected[3])
+    np.testing.assert_array_equal(audio.values[-4:], expected[3])
+    dataset = MSADataset(str(path), "train", modalities=("audio",), normalize=())
+    assert [len(dataset[row]["audio"]) for row in range(2)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "way_out", ["../outside.npy", "{outside}", "link.npy", "folder/outside.npy"]
+)
+def test_paths_lead_nowhere_else(arrays, tmp_path, way_out):
+    path, rows, _ = arrays
+    outside = tmp_path / "outside.npy"
+    np.save(outside, np.ones((2, 4)))
+    (path.parent / "link.npy").symlink_to(outside)
+    (path.parent / "folder").symlink_to(tmp_path)
+    rows[1]["audio"] = way_out.format(outside=outside)
+    with pytest.raises(DataError, match=r"leads out of .*set paths_anywhere=True"):
+        read_table(write_table(path, rows))
+    table = read_table(path, paths_anywhere=True)
+    assert table.sequences["audio"][1].tolist() == [[1.0] * 4] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.ones((2, 3)), r"differ in their number of features a step: \[3, 4\]"),
+        (np.ones((2, 3, 4)), "must hold numbers"),
+        (np.array(["a"]), "must hold numbers"),
+        (np.array([{}], object), "pickled objects, which are not loaded"),
+        (b"hello", "is no .npy array"),
+        (b"", "is no .npy array"),
+        (None, "there is no file"),
+    ],
+)
+def test_array_that_cannot_be_read(arrays, content, message):
+    path, rows, _ = arrays
+    file = path.parent / "features" / "b.npy"
+    if content is None:
+        file.unlink()
+    elif isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        np.save(file, content, allow_pickle=True)
+    with pytest.raises(DataError, match=rf"data.csv: audio: .*{message}"):
+        read_table(write_table(path, rows))
+
+
+def test_truncated_array(arrays):
+    path, rows, _ = arrays
+    file = path.parent / "features" / "d.npy"
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(DataError, match=r"d.npy is truncated: 120 bytes of 128"):
+        read_table(write_table(path, rows))
+
+
+def test_paths_of_recordings_are_no_features(tmp_path):
+    rows = [{**row, "audio_path": f"{row['id']}.wav"} for row in ROWS]
+    table = read_table(write_table(tmp_path / "data.csv", rows))
+    assert table.sequences == {}
+    assert table.info["notes"] == ["audio_path is left out: it holds no features or .npy files"]
+    with pytest.raises(DataError, match=r"there is no file .*a.wav"):
+        read_table(tmp_path / "data.csv", audio_column="audio_path")

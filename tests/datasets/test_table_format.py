@@ -1,0 +1,246 @@
+"""Plain tables: CSV, JSON lines and Parquet."""
+
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from table_files import ROWS, SUFFIXES, write_table
+
+from pgf_plugin.datasets.formats import read_table
+from pgf_plugin.errors import DataError
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows(tmp_path, suffix):
+    table = read_table(write_table(tmp_path / f"data{suffix}", ROWS))
+    assert table.ids == ["a", "b", "007", "d"]
+    assert table.texts == [row["text"] for row in ROWS]
+    assert table.labels.tolist() == [[1.5], [-2.0], [0.0], [3.0]]
+    assert table.labels.dtype == np.float32
+    assert table.splits["split"].tolist() == ["train", "train", "valid", "test"]
+    assert table.sequences == {}
+    assert table.info == {"format": "table", "label_range": [-3.0, 3.0]}
+
+
+def test_columns_named_by_the_user(tmp_path):
+    rows = [
+        {"key": r["id"], "words": r["text"], "y1": r["label"], "y2": n, "fold_a": "train",
+         "fold_b": r["split"], "mfcc_0": 1.0, "mfcc_1": 2.0, "bert": [0.5]}
+        for n, r in enumerate(ROWS)
+    ]  # fmt: skip
+    path = write_table(tmp_path / "data.jsonl", rows)
+    table = read_table(
+        path,
+        id_column="key",
+        text_column="words",
+        label_column=["y1", "y2"],
+        split_column=["fold_a", "fold_b"],
+        audio_column="mfcc",
+        text_features_column="bert",
+    )
+    assert table.ids[2] == "007"
+    assert table.texts[0] == "good, really"
+    assert table.labels.tolist() == [[1.5, 0], [-2, 1], [0, 2], [3, 3]]
+    assert sorted(table.splits) == ["fold_a", "fold_b"]
+    assert table.sequences["audio"].values.tolist() == [[1.0, 2.0]] * 4
+    assert table.sequences["text"].width == 1
+    for option in ("id_column", "label_column", "split_column", "audio_column"):
+        with pytest.raises(ValueError, match=f"{option}.*Did you mean 'words'"):
+            read_table(path, **{option: "word"})
+
+
+def test_label_file_of_mmsa(tmp_path):
+    """``label.csv``: video and clip make the id, ``mode`` is the split, three further labels."""
+    (tmp_path / "label.csv").write_text(
+        "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n"
+        "video_0001,0001,\u6211\u4e0d\u60f3,-0.6,-0.8,-0.4,,Negative,train\n"
+        "video_0001,0002,\u597d,0.4,0,0.2,1.0,Positive,test\n",
+        encoding="utf-8",
+    )
+    table = read_table(tmp_path / "label.csv")
+    assert table.ids == ["video_0001$_$0001", "video_0001$_$0002"]
+    assert table.splits["mode"].tolist() == ["train", "test"]
+    assert table.extra_labels["text"].ravel().tolist() == pytest.approx([-0.8, 0.0])
+    assert np.isnan(table.extra_labels["vision"]).ravel().tolist() == [True, False]
+    assert table.info["label_range"] == [-1.0, 1.0]
+
+
+def test_one_file_a_split(tmp_path):
+    for name, suffix in (("train", ".csv"), ("dev", ".jsonl"), ("test", ".parquet")):
+        write_table(tmp_path / f"{name}{suffix}", [{**row, "audio": [1.0]} for row in ROWS])
+    table = read_table(tmp_path)
+    assert table.splits["split"].tolist() == ["train"] * 4 + ["dev"] * 4 + ["test"] * 4
+    assert table.sequences["audio"].values.tolist() == [[1.0]] * 12
+    write_table(tmp_path / "test.parquet", ROWS)
+    with pytest.raises(DataError, match=r"test.parquet has features of \[\], but .*\['audio'\]"):
+        read_table(tmp_path)
+    write_table(tmp_path / "test.csv", ROWS)
+    with pytest.raises(DataError, match=r"holds \['test.csv', 'test.parquet'\]: leave one"):
+        read_table(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_encodings_and_separators(tmp_path, encoding, separator):
+    path = tmp_path / "data.csv"
+    lines = [["id", "text", "label", "split"], ["a", "\u4f60\u597d", "0.5", " Train "]]
+    path.write_text("\r\n".join(map(separator.join, lines)), encoding=encoding, newline="")
+    if encoding == "gb18030":
+        with pytest.raises(DataError, match=r"not encoded as utf-8 .*set encoding to"):
+            read_table(path)
+    table = read_table(path, encoding="gb18030" if encoding == "gb18030" else None)
+    assert (table.texts, table.splits["split"].tolist()) == (["你好"], ["train"])
+
+
+def test_without_ids_or_splits(tmp_path):
+    rows = [{"text": row["text"], "label": row["label"]} for row in ROWS]
+    path = write_table(tmp_path / "data.csv", rows)
+    with pytest.raises(DataError, match=r"no column of splits among \['text', 'label'\]"):
+        read_table(path)
+    table = read_table(path, split="test")
+    assert table.ids == ["data:1", "data:2", "data:3", "data:4"]
+    assert set(table.splits["split"]) == {"test"}
+    assert "numbered" in table.info["notes"][0]
+
+
+def test_labels_that_are_missing(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("id,text,label,split\na,x,1,train\nb,y,,train\nc,z,NaN,train\n")
+    with pytest.raises(DataError, match="2 labels are missing, first in row 2 of label"):
+        read_table(path)
+    labels = read_table(path, unlabelled="keep").labels.ravel()
+    assert np.isnan(labels).tolist() == [False, True, True]
+    path.write_text("id,text,split\na,x,train\n")
+    with pytest.raises(DataError, match=r"no column of labels .*unlabelled='keep'"):
+        read_table(path)
+    assert np.isnan(read_table(path, unlabelled="keep").labels).all()
+
+
+CSV = {
+    "decimal comma": ("id;text;label;split\na;x;1,5;train\n", "line 2: label '1,5'.*decimal comma"),
+    "decimal comma unquoted": ("id,text,label,split\na,x,1,5,train\n", "line 2: 5 fields, .*has 4"),
+    "no number": ("id,text,label,split\na,x,good,train\n", "line 2: label 'good' is no number"),
+    "grouped": ("id,text,label,split\na,x,1_000,train\n", "'1_000' is no number"),
+    "too few": ('id,text,label,split\na,"x\ny",1,train\nb\n', "line 4: 1 fields"),
+    "open quote": ('id,text,label,split\na,"x,1,train\n', "line 2: unexpected end"),
+    "header twice": ("id,text,text,label\n", r"\['text'\] occur more than once"),
+    "header alone": ("id,text,label,split\n", "holds no row"),
+    "nothing known": ("a,b,c\n1,2,3\n", "no column of labels"),
+    "no text": ("id,label,split\na,1,train\n", "no column of texts or features"),
+    "a gap": ("id,label,split,audio_0,audio_2\na,1,train,1,2\n", r"lack \[1\]"),
+    "not from the first": ("id,label,split,audio_3\na,1,train,1\n", r"lack \[0, 1, 2\]"),
+    "ragged list": (
+        'id,label,split,audio\na,1,train,"[[1],[1,2]]"\n',
+        "row 1: audio must be a list",
+    ),
+    "bad list": ('id,label,split,audio\na,1,train,"[1, 2"\n', "row 1: audio is no list"),
+    "widths": ('id,label,split,audio\na,1,train,[1]\nb,1,train,"[1,2]"\n', r"a step: \[1, 2\]"),
+}
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_malformed_csv_is_named(tmp_path, name):
+    content, message = CSV[name]
+    path = tmp_path / "data.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=rf"data\.csv.*{message}"):
+        read_table(path)
+
+
+JSON = {
+    "no JSON": ('{"id": 1}\n{"id"\n', "line 2: no JSON"),
+    "no object": ('{"id": 1}\n\n[1]\n', "row 3: found a list, expected an object"),
+    "nested without end": ("[" * 100_000, "no JSON"),
+    "label": (
+        '{"id": 1, "text": "a", "label": [1], "split": "a"}',
+        r"row 1: label .* is no number",
+    ),
+    "text": (
+        '{"id": 1, "text": "a", "label": "1,5", "split": "a"}',
+        "row 1: label .*decimal comma",
+    ),
+    "feature": (
+        '{"text": "a", "label": 1, "split": "a", "audio": 5}',
+        "row 1: audio must be a list",
+    ),
+    "encoding": (b"\xff\xfe\x00", "no JSON"),
+}
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_malformed_json_is_named(tmp_path, name):
+    content, message = JSON[name]
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=rf"data\.jsonl.*{message}"):
+        read_table(path)
+
+
+def test_numbers_beyond_float32_are_read_as_infinite(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("id,text,label,split,audio_0\na,x,1e300,train,-1e300\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = read_table(path)
+    assert (table.labels[0, 0], table.sequences["audio"][0][0, 0]) == (np.inf, -np.inf)
+
+
+def parquet(path, **columns):
+    rows = {"id": ["a", "b"], "label": [1.0, 2.0], "split": ["train", "test"], **columns}
+    pq.write_table(pa.table(rows), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.float16(), 2)]
+)
+def test_parquet_lists_of_any_type(tmp_path, kind):
+    values = np.array([[1, 2], [3, 4]], np.float16)
+    path = parquet(tmp_path / "data.parquet", audio=pa.array(list(values), kind))
+    assert read_table(path).sequences["audio"].values.tolist() == [[1, 2], [3, 4]]
+
+
+def test_parquet_that_does_not_fit(tmp_path):
+    path = tmp_path / "data.parquet"
+    for columns, message in (
+        ({"audio": [[1.0], [1.0, 2.0]]}, r"different numbers of features a step: \[1, 2\]"),
+        ({"audio": [[[1.0]], [[1.0, 2.0]]]}, r"different numbers of features a step: \[1, 2\]"),
+        ({"audio": [["a"], ["b"]]}, "audio must hold lists of numbers"),
+        ({"text": ["a", "b"], "label": ["1", "2"]}, "label must hold numbers, got text"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read_table(parquet(path, **columns))
+    whole = path.read_bytes()
+    for end in np.linspace(1, len(whole) - 1, 15).astype(int):
+        path.write_bytes(whole[:end])
+        with pytest.raises(DataError, match=r"data\.parquet"):
+            read_table(path)
+
+
+def one_text(kind):
+    texts = pa.DictionaryArray.from_arrays(
+        np.zeros(1_000_000, np.int32), pa.array(["a" * 100_000], kind)
+    )
+    return {"text": texts, "label": np.zeros(1_000_000)}
+
+
+BOMBS = {
+    "one number": lambda: {"label": np.zeros(40_000_000, np.float32)},
+    "nothing": lambda: {"label": pa.nulls(40_000_000, pa.float32())},
+    "one list": lambda: {"label": [1.0], "audio": [np.zeros(40_000_000, np.float32)]},
+    "one long text": lambda: one_text(pa.string()),
+    "one long text of another type": lambda: one_text(pa.large_string()),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("schema", [True, False])
+def test_parquet_bombs(tmp_path, name, schema):
+    """What is always the same compresses to nothing, and would expand to gigabytes."""
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table(BOMBS[name]()), path, store_schema=schema)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataError, match="claims to hold"):
+        read_table(path, split="train")
