@@ -170,7 +170,7 @@ def _in_new_process(side: str, file: str) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The results as a Markdown table, with ratios to MMSA's side of the same kind of text."""
     lines = [
-        "| side | first batch | epoch | peak memory | padded ÷ real: text, audio, vision |",
+        "| side | first batch | epoch | peak memory | padded / real: text, audio, vision |",
         "|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -181,10 +181,10 @@ def table(results: dict[str, dict[str, Any]]) -> str:
             ("epoch_s", "s", 1),
             ("peak_bytes", "MB", 1e-6),
         ):
-            ratio = f" ({base[key] / result[key]:.1f}×)" if result is not base else ""
+            ratio = f" ({base[key] / result[key]:.1f}x)" if result is not base else ""
             cells.append(f"{result[key] * factor:.{0 if unit == 'MB' else 3}f} {unit}{ratio}")
         waste = result.get("padding_waste", {})
-        cells.append(", ".join(f"{value:.2f}" for value in waste.values()) or "–")
+        cells.append(", ".join(f"{value:.2f}" for value in waste.values()) or "-")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

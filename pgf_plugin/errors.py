@@ -42,6 +42,17 @@ def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     return value
 
 
+def check_bool(key: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        ValueError: naming ``key`` and the value received.
+    """
+    if value is not True and value is not False:
+        raise ValueError(f"{key} must be True or False, got {value!r}")
+    return value
+
+
 def check_positive(key: str, value: Any) -> float:
     """Return ``value`` if it is a finite number above 0.
 
@@ -54,6 +65,18 @@ def check_positive(key: str, value: Any) -> float:
     return float(value)
 
 
+def check_finite(key: str, value: Any) -> float:
+    """Return ``value`` if it is a finite number.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and what is allowed.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise ValueError(f"{key} must be a finite number, got {value!r}")
+    return float(value)
+
+
 def check_fraction(key: str, value: Any) -> float:
     """Return ``value`` if it lies in [0, 1), as a dropout rate does.
 
@@ -62,6 +85,32 @@ def check_fraction(key: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"{key} must be a number in [0, 1), got {value!r}")
+    return float(value)
+
+
+def check_probability(key: str, value: Any) -> float:
+    """Return ``value`` if it lies in [0, 1], both ends allowed.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and the interval.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{key} must be a number in [0, 1], got {value!r}")
+    return float(value)
+
+
+def check_decibels(key: str, value: Any) -> float:
+    """Return ``value`` if it is a number of decibels in -300 … 300, or ``-inf`` or ``inf``.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and what is allowed.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (abs(value) <= 300 or math.isinf(value)):
+        raise ValueError(
+            f"{key} must be a number of decibels between -300 and 300, or float('-inf') or "
+            f"float('inf'), got {value!r}"
+        )
     return float(value)
 
 

@@ -15,6 +15,7 @@ from mmengine.registry import (
     HOOKS,
     METRICS,
     MODELS,
+    TRANSFORMS,
     Registry,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "ROOT_REGISTRIES",
     "SCOPE",
     "SCOPE_NODES",
+    "TRANSFORMS",
 ]
 
 SCOPE = "pgf_plugin"

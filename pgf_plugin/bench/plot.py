@@ -39,7 +39,8 @@ def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, p
     by_size.set_ylabel("test MAE (mean)")
     by_size.grid(alpha=0.3)
     by_size.legend(fontsize="small")
-    figure.suptitle(_literal(title))
+    planted = any(result.data.get("planted") for result in results)
+    figure.suptitle(_literal(f"{title} (planted audio or vision)" if planted else title))
     figure.savefig(path, dpi=120)
 
 

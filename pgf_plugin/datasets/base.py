@@ -1,21 +1,30 @@
 """What every dataset shares: tokenized texts, ragged features, and one sample format."""
 
+import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
-from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.epochs import epoch_of
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
+from pgf_plugin.datasets.planting_oracle import describe_planted, planted_note
+from pgf_plugin.datasets.prepared import gather
+from pgf_plugin.datasets.sample_batch import SampleBatch
 from pgf_plugin.datasets.tokenization import TokenizedTexts, tokenize
+from pgf_plugin.datasets.transforms.pipeline import SamplePipeline, TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_positive_int
 
 Sample = dict[str, Any]
 """``sample_id`` str, ``raw_text`` str, ``label`` (n_out,) float32 (absent for unlabelled input),
 ``input_ids`` (L,) int64 with ``pad_token_id`` int, or ``text`` (L, D_t) float32; ``audio``
-(T_a, D_a) and ``vision`` (T_v, D_v) float32; a sequence may have no step."""
+(T_a, D_a) and ``vision`` (T_v, D_v) float32; a sequence may have no step. With
+transforms also ``epoch`` int, where the sampler tells it, and ``unk_token_id`` and
+``mask_token_id`` int, where a transform asks for them."""
 
 
 class BaseMSADataset(Dataset):
@@ -29,6 +38,7 @@ class BaseMSADataset(Dataset):
         max_tokens: longer texts are cut.
         lower_case: whether texts are lower-cased before they are tokenized.
         label_range: smallest and largest label allowed.
+        transforms: what becomes of a sample, in order: components of ``TRANSFORMS``, or callables.
 
     Raises:
         ConfigError: for text without tokenizer, or a tokenizer that cannot be loaded.
@@ -44,6 +54,7 @@ class BaseMSADataset(Dataset):
         max_tokens: int = 256,
         lower_case: bool = False,
         label_range: tuple[float, float] = (-3.0, 3.0),
+        transforms: Sequence[TransformLike] = (),
     ) -> None:
         self.modalities = check_modalities(modalities, table, precomputed_text=tokenizer is None)
         self.table = table
@@ -54,11 +65,17 @@ class BaseMSADataset(Dataset):
         self._tokens: TokenizedTexts | None = None
         if "text" in self.modalities and tokenizer is not None:
             self._tokens = self._tokenize_table()
+        self.pipeline = SamplePipeline(transforms, self.modalities)
+        self._special_tokens = self._read_special_tokens()
+        if note := planted_note(table, self.modalities):
+            print_log(note, "current", logging.WARNING)
 
     @property
     def metainfo(self) -> dict[str, Any]:
         """What mmengine hands to metrics and visualizers."""
-        return {"dataset": type(self).__name__, "label_range": self.label_range}
+        used = planted_note(self.table, self.modalities) is not None
+        marked = {"planted": self.table.info["planted"]} if used else {}
+        return {"dataset": type(self).__name__, "label_range": self.label_range, **marked}
 
     def describe(self) -> dict[str, Any]:
         """Say what the numbers measured on this dataset stand on, for reports (JSON)."""
@@ -67,6 +84,7 @@ class BaseMSADataset(Dataset):
             "source": self.table.source,
             "num_samples": len(self),
             "modalities": list(self.modalities),
+            **describe_planted(self.table, self.modalities),
         }
 
     @property
@@ -86,6 +104,14 @@ class BaseMSADataset(Dataset):
         return np.zeros(len(self), np.int64)
 
     @property
+    def sequence_lengths(self) -> dict[str, NDArray[np.int64]]:
+        """Modality to the steps of each sample, (N,), as they are after the transforms."""
+        lengths = {name: self.table.sequences[name].lengths for name in self._feature_modalities}
+        if "text" in self.modalities:
+            lengths["text"] = self.text_lengths
+        return self.pipeline.lengths(lengths)
+
+    @property
     def labels(self) -> NDArray[np.float32]:
         """Label of each sample, (N, n_out)."""
         return self.table.labels
@@ -94,21 +120,6 @@ class BaseMSADataset(Dataset):
         return len(self.table)
 
     def __getitem__(self, index: int) -> Sample:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
-        """The samples of a batch, which a DataLoader fetches with one call.
-
-        Their arrays may be read-only, and views of an array that the batch shares.
-        """
-        samples = [self._without_features(index) for index in indices]
-        for name in self._feature_modalities:
-            gathered = self._gather(name, indices)
-            for sample, sequence in zip(samples, gathered, strict=True):
-                sample[name] = sequence
-        return samples
-
-    def _without_features(self, index: int) -> Sample:
         table = self.table
         sample: Sample = {
             "sample_id": table.ids[index],
@@ -118,12 +129,53 @@ class BaseMSADataset(Dataset):
         if self._tokens is not None:
             sample["input_ids"] = self._tokens.input_ids[index]
             sample["pad_token_id"] = self._tokens.pad_token_id
-        return sample
+        for name in self._feature_modalities:
+            sample[name] = table.sequences[name][index]
+        return self._transformed(sample, index)
 
-    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Sequences (T_i, D) of modality ``name``."""
-        sequences = self.table.sequences[name]
-        return [sequences[index] for index in indices]
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[Sample]:
+        """The samples of a batch, which a DataLoader fetches with one call."""
+        if self.pipeline:
+            return [self[index] for index in indices]
+        return SampleBatch(self, indices)
+
+    @property
+    def sample_keys(self) -> tuple[str, ...]:
+        """Keys of a sample before the transforms."""
+        tokens = () if self._tokens is None else ("input_ids", "pad_token_id")
+        return ("sample_id", "raw_text", "label", *tokens, *self._feature_modalities)
+
+    def column(self, key: str, rows: IndexArray) -> Any:
+        """What the samples ``rows``, (B,), have under ``key`` before the transforms, one each.
+
+        Labels come as an array (B, n_out), all else as a list.
+        """
+        table = self.table
+        if key in ("sample_id", "raw_text"):
+            values = table.ids if key == "sample_id" else table.texts
+            return [values[row] for row in rows.tolist()]
+        if key == "label":
+            return table.labels[rows]
+        if self._tokens is not None and key == "pad_token_id":
+            return [self._tokens.pad_token_id] * len(rows)
+        if self._tokens is not None and key == "input_ids":
+            return gather(self._tokens.input_ids, rows)
+        return gather(table.sequences[key], rows)
+
+    def _transformed(self, sample: Sample, index: int) -> Sample:
+        """Apply the transforms to the sample of ``index``, which may know its epoch."""
+        if not self.pipeline:
+            return sample
+        if (epoch := epoch_of(index)) is not None:
+            sample["epoch"] = epoch
+        return self.pipeline(sample | self._special_tokens)
+
+    def _read_special_tokens(self) -> dict[str, int]:
+        """Ids of the tokens that may stand for others, if a transform asks for them."""
+        if not self.pipeline.needs_special_tokens or self._tokens is None:
+            return {}
+        ids = {name: getattr(self._tokens, name) for name in ("unk_token_id", "mask_token_id")}
+        return {name: value for name, value in ids.items() if value is not None}
 
     def prepare(
         self,
@@ -155,7 +207,7 @@ class BaseMSADataset(Dataset):
             sample["pad_token_id"] = self._tokens.pad_token_id
         for name in self._feature_modalities:
             sample[name] = self._prepare_sequence(name, given.get(name))
-        return sample
+        return self.pipeline.prepare(sample)
 
     def _check_given(self, given: Collection[str]) -> None:
         used = self._feature_modalities

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, IndexArray
+from pgf_plugin.datasets.planting import plant
+from pgf_plugin.datasets.planting_config import read_planting
 from pgf_plugin.datasets.prepared import PreparedSequences
 from pgf_plugin.datasets.scaling import FeatureScaler
 from pgf_plugin.datasets.scan import scan, zero_nonfinite
@@ -21,6 +23,7 @@ from pgf_plugin.datasets.store import is_store
 from pgf_plugin.datasets.store.arrays import StoredSequences
 from pgf_plugin.datasets.token_cache import tokenize_cached
 from pgf_plugin.datasets.tokenization import TokenizedTexts
+from pgf_plugin.datasets.transforms.pipeline import TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
@@ -58,6 +61,11 @@ class MSADataset(BaseMSADataset):
             zeros (before the statistics are taken). A store holds none.
         label_range: smallest and largest label allowed.
         feature_dims: modality to the width that the model expects, checked where given.
+        transforms: what becomes of a sample, in order, after the normalization: components of
+            :mod:`pgf_plugin.datasets.transforms`, or callables.
+        planted: replaces audio and vision by synthetic sequences of a known signal-to-noise ratio,
+            such as ``dict(snr_db=0.0)``; its keys are those of
+            :func:`~pgf_plugin.datasets.planting_config.read_planting`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -86,6 +94,8 @@ class MSADataset(BaseMSADataset):
         nonfinite: checks.NonFinite = "error",
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
+        transforms: Sequence[TransformLike] = (),
+        planted: Mapping[str, Any] | None = None,
     ) -> None:
         if text_features and tokenizer is not None:
             raise ConfigError(
@@ -99,7 +109,10 @@ class MSADataset(BaseMSADataset):
         self.nonfinite = nonfinite
         self.max_steps = checks.check_max_steps(max_steps)
         table = load_data(Path(data_root, data_file), format, **(reader_options or {}))
-        table = _only(checks.select_labels(table, label), modalities, text_features)
+        table = checks.select_labels(table, label)
+        if planted is not None:
+            table = plant(table, read_planting(planted))
+        table = _only(table, modalities, text_features)
         column = checks.split_column(table, split_column)
         checks.check_feature_dims(table, feature_dims or {})
         self._whole = table
@@ -116,6 +129,7 @@ class MSADataset(BaseMSADataset):
             max_tokens=max_tokens,
             lower_case=lower_case,
             label_range=label_range,
+            transforms=transforms,
         )
 
     def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -155,12 +169,6 @@ class MSADataset(BaseMSADataset):
         if self.nonfinite == "error":
             checks.check_finite(self._whole, name, found, rows)
         return found.statistics
-
-    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
-        sequences = self.table.sequences[name]
-        if isinstance(sequences, PreparedSequences):
-            return sequences.gather(indices)
-        return super()._gather(name, indices)
 
     def _tokenize_table(self) -> TokenizedTexts:
         """Token ids of this split, of those of the whole table, which the splits share."""

@@ -14,6 +14,7 @@ from pgf_plugin.datasets.synthetic_generator import (
     generate,
 )
 from pgf_plugin.datasets.synthetic_oracle import best_achievable_mae
+from pgf_plugin.datasets.transforms.pipeline import TransformLike
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.registry import DATASETS
 
@@ -45,6 +46,8 @@ class SyntheticMSADataset(BaseMSADataset):
         max_tokens: longer texts are cut.
         lower_case: whether texts are lower-cased before they are tokenized.
         label_range: smallest and largest label allowed.
+        transforms: what becomes of a sample, in order: components of
+            :mod:`pgf_plugin.datasets.transforms`, or callables.
 
     Raises:
         ValueError: for an argument outside its range.
@@ -67,6 +70,7 @@ class SyntheticMSADataset(BaseMSADataset):
         max_tokens: int = 256,
         lower_case: bool = False,
         label_range: tuple[float, float] = (-LABEL_LIMIT, LABEL_LIMIT),
+        transforms: Sequence[TransformLike] = (),
     ) -> None:
         check_one_of("split", split, SPLITS)
         self.model = SyntheticModel(
@@ -81,6 +85,7 @@ class SyntheticMSADataset(BaseMSADataset):
             max_tokens=max_tokens,
             lower_case=lower_case,
             label_range=label_range,
+            transforms=transforms,
         )
         self.split = split
 
