@@ -75,7 +75,8 @@ def ours(file: str, *, tokens: bool, bucketed: bool = False) -> Loader:
         train, _, _ = (MSADataset(file, split, **text) for split in SPLITS)
         if not bucketed:
             return DataLoader(train, BATCH_SIZE, shuffle=True, collate_fn=msa_collate)
-        batches = LengthBucketSampler(DefaultSampler(train, shuffle=True, seed=0), BATCH_SIZE)
+        sampler = DefaultSampler(train, shuffle=True, seed=0)
+        batches = LengthBucketSampler(sampler, BATCH_SIZE, key="total")
         return DataLoader(train, batch_sampler=batches, collate_fn=msa_collate)
 
     return build
@@ -121,7 +122,8 @@ def _waste(loader: Any) -> dict[str, float]:
         for name, key in masks.items():
             padded[name] += batch["inputs"][key].numel()
             real[name] += int(batch["inputs"][key].sum())
-    return {name: padded[name] / real[name] for name in masks}
+    total = {"all": sum(padded.values()) / sum(real.values())}
+    return {name: padded[name] / real[name] for name in masks} | total
 
 
 def _reset_peak() -> int:
@@ -170,7 +172,7 @@ def _in_new_process(side: str, file: str) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The results as a Markdown table, with ratios to MMSA's side of the same kind of text."""
     lines = [
-        "| side | first batch | epoch | peak memory | padded / real: text, audio, vision |",
+        "| side | first batch | epoch | peak memory | padded / real: text, audio, vision, all |",
         "|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -181,7 +183,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
             ("epoch_s", "s", 1),
             ("peak_bytes", "MB", 1e-6),
         ):
-            ratio = f" ({base[key] / result[key]:.1f}x)" if result is not base else ""
+            # In one process, the second side may need no memory beyond the first one's.
+            ratio = f" ({base[key] / (result[key] or 1):.1f}x)" if result is not base else ""
             cells.append(f"{result[key] * factor:.{0 if unit == 'MB' else 3}f} {unit}{ratio}")
         waste = result.get("padding_waste", {})
         cells.append(", ".join(f"{value:.2f}" for value in waste.values()) or "-")

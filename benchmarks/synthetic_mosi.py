@@ -26,7 +26,10 @@ TOKENS = (1.07, 2.0)
 LONGEST_SECONDS = 30.0
 """Where audio and vision are cut: the seconds that their padded lengths hold."""
 
-WORDS = ("the", "movie", "was", "really", "good", "bad", "i", "think", "that", "it", "is", "a")
+WORDS = (
+    *("the", "movie", "was", "really", "good", "bad", "i", "think", "that", "it", "is", "a"),
+    *("great", "film", "but", "not", "very", "funny"),
+)
 
 
 def write_synthetic_mosi(path: Path, share: float = 1.0, seed: int = 0) -> Path:

@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, and the newest one that can be read."""
 
+import json
 import os
 import re
 import zipfile
@@ -17,7 +18,11 @@ ATOMIC_BACKEND = "pgf_atomic"
 POINTER = "last_checkpoint"
 """File of mmengine that names the newest checkpoint of a work dir."""
 
+EARLIER_RUNS = ".pgf_earlier_runs.json"
+"""File of a work dir that names the checkpoints which its newest run did not write."""
+
 _TEMPORARY = ".tmp"
+_WRITTEN = re.compile(r".*_\d+\.pth")
 _RESUMABLE = re.compile(r"(?!best_).*_\d+\.pth")
 
 
@@ -59,6 +64,15 @@ def remove_unfinished(folder: Path) -> list[Path]:
     return unfinished
 
 
+def remove_checkpoints(folder: Path) -> None:
+    """Remove every checkpoint that a run wrote into ``folder``, the best ones among them."""
+    remove_unfinished(folder)
+    (folder / POINTER).unlink(missing_ok=True)
+    for path in folder.glob("*.pth"):
+        if _WRITTEN.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
 def is_intact(path: Path) -> bool:
     """Whether a checkpoint is complete and its checksums hold; nothing in it is unpickled."""
     try:
@@ -92,7 +106,8 @@ def find_resumable(work_dir: Path) -> Resumable:
     """Return the newest checkpoint of a work dir that can be read.
 
     The one that mmengine's ``last_checkpoint`` names comes first, then the others from the last
-    written to the first. Weights without the state of the training (``best_*``) are none.
+    written to the first. Weights without the state of the training (``best_*``) are none, nor are
+    checkpoints of earlier runs, see :func:`begin_anew`.
 
     Raises:
         DataError: if there are checkpoints and none can be read.
@@ -111,7 +126,52 @@ def find_resumable(work_dir: Path) -> Resumable:
     return Resumable(None)
 
 
+def newest_checkpoint(work_dir: Path) -> Path | None:
+    """As :func:`find_resumable`, for a message: None where there is nothing to resume from."""
+    try:
+        return find_resumable(work_dir).path
+    except (DataError, OSError):
+        return None
+
+
+def begin_anew(work_dir: Path) -> list[Path]:
+    """Let the checkpoints in a work dir be those of earlier runs, from which none is resumed.
+
+    Otherwise a run that begins in a used folder and is killed before its first checkpoint would
+    be resumed from another run's.
+
+    Returns:
+        the checkpoints, newest first; they stay where they are.
+    """
+    earlier = _candidates(work_dir)
+    content = {**_earlier_runs(work_dir), **{str(path.resolve()): _stamp(path) for path in earlier}}
+    if earlier:
+        AtomicLocalBackend().put_text(json.dumps(content), work_dir / EARLIER_RUNS)
+    return earlier
+
+
+def _earlier_runs(work_dir: Path) -> dict[str, list[int]]:
+    try:
+        content = json.loads((work_dir / EARLIER_RUNS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _stamp(path: Path) -> list[int]:
+    """What changes when a run writes a file of the same name."""
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns]
+
+
 def _candidates(work_dir: Path) -> list[Path]:
+    earlier = _earlier_runs(work_dir)
+    return [
+        path for path in _checkpoints(work_dir) if earlier.get(str(path.resolve())) != _stamp(path)
+    ]
+
+
+def _checkpoints(work_dir: Path) -> list[Path]:
     named = _named_by_pointer(work_dir)
     folder = named.parent if named else work_dir
     others = [

@@ -22,6 +22,7 @@ import copyreg
 import os
 import pickle
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,14 +32,19 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner import checkpoint as engine
 
 from pgf_plugin.errors import DataError
+from pgf_plugin.file_checks import check_archive, state_dict_of
 
 FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """Environment variable of torch: every ``torch.load`` is safe, whatever its caller says."""
 
 FORCE_UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """Environment variable of torch: ``torch.load`` executes what a file says, unless told not to."""
+
+CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+"""Environment variable of cuBLAS, without which torch's deterministic mode raises on a GPU."""
 
 _FORK_LIST = "get_torch_safe_globals"
 _WANTED = re.compile(r"GLOBAL (\S+)")
@@ -81,8 +87,6 @@ def only_weights_loaded() -> Iterator[None]:
 
     Also on engines that ask for the unsafe one, and where the environment does.
     """
-    from mmengine.runner import checkpoint as engine  # takes seconds; the commands need it anyway
-
     before = {name: os.environ.pop(name, None) for name in (FORCE_SAFE, FORCE_UNSAFE)}
     os.environ[FORCE_SAFE] = "1"
     allowed = getattr(engine, _FORK_LIST, None)
@@ -101,53 +105,96 @@ def only_weights_loaded() -> Iterator[None]:
 
 @contextmanager
 def refusals_told(checkpoint: str | Path | None) -> Iterator[None]:
-    """Tell torch's refusal of a checkpoint by the file's name and without advice to execute it.
+    """Tell torch's refusal of a file by its name and without advice to execute it.
 
     Args:
-        checkpoint: its file; None where it is not known.
+        checkpoint: the file, where torch is not given its name; None where that is not known.
 
     Raises:
-        DataError: if torch refuses the file.
+        DataError: if torch refuses or cannot read a file.
     """
     try:
         yield
-    except pickle.UnpicklingError as error:
-        wanted = _WANTED.search(str(error))
-        reason = (
-            f"loading it would run {wanted[1]!r}, and a checkpoint holds tensors and plain values"
-            if wanted
-            else "it is no checkpoint, or it holds more than tensors and plain values"
-        )
+    except OSError:
+        raise  # names its file
+    except Exception as error:
+        file = _read_by_torch(error)
+        if file is None and not isinstance(error, pickle.UnpicklingError):
+            raise
+        path = file if isinstance(file, str | Path) else checkpoint
         raise DataError(
-            f"{checkpoint or 'a file of the config'} is not loaded: {reason}. Nothing was executed"
+            f"{path or 'a file of the config'} is not loaded: {_reason(error)}. Nothing was "
+            "executed"
         ) from error
 
 
-class _NoProgramInMeta(Hook):
-    """Refuses a checkpoint after it is loaded and before the engine runs a program in it."""
+def _read_by_torch(error: Exception) -> Any:
+    """The file, or stream, that ``torch.load`` was reading when it raised ``error``, or None."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is torch.load.__code__:
+            return frame.f_locals["f"]
+    return None
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, pickle.UnpicklingError):
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        return f"it is no checkpoint, or it is damaged ({first!r})"
+    if wanted := _WANTED.search(str(error)):
+        run = f"loading it would run {wanted[1]!r}"
+        return f"{run}, and a checkpoint holds tensors and plain values"
+    return "it is no checkpoint, or it holds more than tensors and plain values"
+
+
+class _CheckedLoading(Hook):
+    """Refuses a checkpoint after it is loaded and before the engine uses it.
+
+    That is, the one to begin from: what is loaded after the training, the run itself has written.
+    """
 
     def __init__(self, checkpoint: str | Path | None) -> None:
-        self._checkpoint = checkpoint
+        self._checkpoint = checkpoint or "a file of the config"
+        self._begun = False
+
+    def before_train(self, runner: Any) -> None:
+        self._begun = True
 
     def after_load_checkpoint(self, runner: Any, checkpoint: Any) -> None:
-        meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
+        if self._begun:
+            return
+        state_dict_of(self._checkpoint, checkpoint)
+        meta = checkpoint.get("meta")
         if isinstance(meta, Mapping) and "config" in meta:
             raise DataError(
-                f"{self._checkpoint or 'a file of the config'} is not loaded: its meta has a "
-                "'config', which a resume would run as Python. Nothing was executed"
+                f"{self._checkpoint} is not loaded: its meta has a 'config', which a resume would "
+                "run as Python. Nothing was executed"
             )
+
+
+def complete_determinism() -> None:
+    """Add to ``randomness=dict(deterministic=True)`` what mmengine leaves out of it.
+
+    To be called after the ``Runner`` is built, which reads the switch, and before it computes.
+    """
+    if torch.are_deterministic_algorithms_enabled():
+        os.environ.setdefault(CUBLAS_WORKSPACE, ":4096:8")
 
 
 def train_safely(runner: Any, checkpoint: str | Path | None) -> None:
     """Train with a ``Runner``, and refuse a checkpoint that would execute something.
 
     Args:
-        runner: a ``Runner``, inside :func:`only_weights_loaded`.
-        checkpoint: what it loads or resumes from, for the message; None where it is not known.
+        runner: a ``Runner``.
+        checkpoint: what it loads or resumes from; None where the config names none.
 
     Raises:
         DataError: if the file is refused.
     """
-    runner.register_hook(_NoProgramInMeta(checkpoint), priority="HIGHEST")
-    with refusals_told(checkpoint):
+    if checkpoint is None and runner.cfg.get("resume"):
+        checkpoint = engine.find_latest_checkpoint(runner.work_dir)
+    if checkpoint is not None and Path(checkpoint).is_file():
+        check_archive(Path(checkpoint))
+    runner.register_hook(_CheckedLoading(checkpoint), priority="HIGHEST")
+    complete_determinism()
+    with only_weights_loaded(), refusals_told(checkpoint):
         runner.train()

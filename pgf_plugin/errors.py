@@ -20,6 +20,14 @@ class DataError(ValueError):
     """A data file or sample is not what the config or the format promises."""
 
 
+class WorkDirError(OSError):
+    """A work directory cannot be written to, or another process writes to it."""
+
+
+class WorkDirFailedError(WorkDirError):
+    """A work directory took no more in the middle of a run, which can be resumed."""
+
+
 class MissingExtraError(ImportError):
     """An optional dependency is needed; the message has the command that installs it."""
 
@@ -29,6 +37,18 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     by_lower = {option.lower(): option for option in options}
     near = get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def misspelt(name: Any, options: Iterable[str]) -> str | None:
+    """Return the one of ``options`` that ``name`` is one or two letters away from, if any."""
+    near = get_close_matches(str(name), list(options), n=1, cutoff=0.9)
+    return near[0] if near and near[0] != name else None
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """``repr(value)`` for a message, cut after ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
@@ -125,6 +145,17 @@ def check_one_of(key: str, value: Any, options: Iterable[Any]) -> Any:
         hint = did_you_mean(str(value), map(str, options))
         allowed = ", ".join(map(repr, options))
         raise ValueError(f"{key} must be one of {allowed}, got {value!r}.{hint}")
+    return value
+
+
+def check_text(key: str, value: Any) -> str:
+    """Return ``value`` if it is a string that is not empty.
+
+    Raises:
+        ValueError: naming ``key`` and the value received.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} must be a string that is not empty, got {value!r}")
     return value
 
 

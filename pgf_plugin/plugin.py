@@ -20,8 +20,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
-from mmengine.registry import Registry
-
 from pgf_plugin.registry import ROOT_REGISTRIES
 
 GROUPS = {
@@ -31,6 +29,7 @@ GROUPS = {
     "mmengine.metrics": "METRICS",
     "mmengine.hooks": "HOOKS",
     "mmengine.data_samplers": "DATA_SAMPLERS",
+    "mmengine.optim_wrappers": "OPTIM_WRAPPERS",
     "mmengine.functions": "FUNCTIONS",
 }
 """Entry point group to the Python name of mmengine's root registry."""
@@ -60,7 +59,7 @@ class BrokenComponent:
     """
 
     summary: str
-    cause: Exception
+    cause: BaseException
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ImportError(self.summary) from self.cause
@@ -104,23 +103,21 @@ def load_entry_points() -> tuple[Component, ...]:
     """Register the components of every installed distribution, once a process.
 
     A broken entry point is isolated: it is warned about once, and building its name raises the
-    cause. A name that is registered already is kept: silently where it is the same object, with a
-    warning where it is another. With ``PGF_NO_ENTRY_POINTS=1`` nothing is loaded.
+    cause, unless another distribution has a whole one of that name. A name that is registered
+    already is kept: silently where it is the same object, with a warning where it is another. With
+    ``PGF_NO_ENTRY_POINTS=1`` nothing is loaded.
 
     Returns:
         the components, sorted by group, then distribution, then name.
     """
     if os.environ.get(OPT_OUT, "").lower() in {"1", "true", "yes"}:
         return ()
-    found = [
-        _register(entry, ROOT_REGISTRIES[registry])
-        for group, registry in GROUPS.items()
-        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)
-    ]
-    order = list(GROUPS)
-    return tuple(
-        sorted(found, key=lambda c: (order.index(f"mmengine.{c.group}"), c.distribution, c.name))
-    )
+    found = [_load(entry) for group in GROUPS for entry in entry_points(group=group)]
+    order = [group.removeprefix("mmengine.") for group in GROUPS]
+    found.sort(key=lambda c: (order.index(c.group), c.distribution, c.name))
+    for component in sorted(found, key=lambda c: isinstance(c.target, BrokenComponent)):
+        _register(component)
+    return tuple(found)
 
 
 def components() -> tuple[Component, ...]:
@@ -128,33 +125,35 @@ def components() -> tuple[Component, ...]:
     return load_entry_points()
 
 
-def _register(entry: EntryPoint, registry: Registry) -> Component:
+def _load(entry: EntryPoint) -> Component:
     distribution = entry.dist.name if entry.dist else "an unknown distribution"
-    target = _load(entry, distribution)
-    held = registry.module_dict.get(entry.name)
-    if held is None:
-        registry.register_module(name=entry.name, module=target)
-    elif held is not target and not isinstance(target, BrokenComponent):
-        warnings.warn(
-            f"entry point {entry.name!r} ({entry.value}) of {distribution} is not registered: "
-            f"{registry.name} already has {entry.name!r} "
-            f"({held.__module__}.{getattr(held, '__qualname__', held)}), which is kept",
-            EntryPointConflictWarning,
-            stacklevel=2,
-        )
-    return Component(entry.group.removeprefix("mmengine."), entry.name, distribution, target)
-
-
-def _load(entry: EntryPoint, distribution: str) -> Any:
+    target: Any
     try:
         target = entry.load()
         if not (inspect.isclass(target) or inspect.isroutine(target)):
             raise TypeError(f"{entry.value} is not a class or a function, but {target!r}")
-        return target
-    except Exception as error:  # noqa: BLE001 - importing foreign code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
         summary = (
             f"entry point {entry.name!r} ({entry.value}) of {distribution} cannot be loaded: "
             f"{type(error).__name__}: {error}"
         )
-        warnings.warn(summary, BrokenEntryPointWarning, stacklevel=2)
-        return BrokenComponent(summary, error)
+        warnings.warn(summary, BrokenEntryPointWarning, stacklevel=3)
+        target = BrokenComponent(summary, error)
+    return Component(entry.group.removeprefix("mmengine."), entry.name, distribution, target)
+
+
+def _register(component: Component) -> None:
+    registry = ROOT_REGISTRIES[GROUPS[f"mmengine.{component.group}"]]
+    name, target = component.name, component.target
+    held = registry.module_dict.get(name)
+    if held is None:
+        registry.register_module(name=name, module=target)
+    elif held is not target and not isinstance(target, BrokenComponent):
+        where = f"{target.__module__}:{target.__qualname__}"
+        warnings.warn(
+            f"entry point {name!r} ({where}) of {component.distribution} is not registered: "
+            f"{registry.name} already has {name!r} "
+            f"({held.__module__}.{getattr(held, '__qualname__', held)}), which is kept",
+            EntryPointConflictWarning,
+            stacklevel=3,
+        )

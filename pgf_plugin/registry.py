@@ -15,6 +15,7 @@ from mmengine.registry import (
     HOOKS,
     METRICS,
     MODELS,
+    OPTIM_WRAPPERS,
     TRANSFORMS,
     Registry,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "HOOKS",
     "METRICS",
     "MODELS",
+    "OPTIM_WRAPPERS",
     "ROOT_REGISTRIES",
     "SCOPE",
     "SCOPE_NODES",
@@ -62,4 +64,4 @@ SCOPE_NODES: dict[str, Registry] = {
 }
 
 # Importing the components registers them. Last, because they import the names above.
-from pgf_plugin import datasets, evaluation, hooks, models  # noqa: E402, F401
+from pgf_plugin import datasets, evaluation, hooks, interop, models  # noqa: E402, F401

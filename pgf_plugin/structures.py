@@ -61,6 +61,10 @@ class MaskedSequence(NamedTuple):
     values: Tensor
     mask: Tensor
 
+    def unmasked(self) -> "MaskedSequence":
+        """The same values with padding taken for real steps, as some references do."""
+        return MaskedSequence(self.values, torch.ones_like(self.mask))
+
     def pool(self, how: str) -> Tensor:
         """Reduce to (B, D).
 

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +14,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
+from pgf_plugin.file_checks import check_archive, check_tensors, state_dict_of
 
 SAFETENSORS = ".safetensors"
 CHECKPOINT = ".pth"
@@ -47,11 +50,13 @@ def read_weights(path: Path) -> Weights:
     """Read a checkpoint, or a file with the suffix ``.safetensors``; nothing in it is executed.
 
     Raises:
-        DataError: if the file is damaged, or holds anything but tensors and plain values.
+        DataError: if the file is damaged, holds anything but tensors and plain values, or was
+            written by a later version in a layout that this one does not know.
     """
     try:
         if path.suffix == SAFETENSORS:
             return _read_safetensors(path)
+        check_archive(path)
         with refusals_told(path):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
@@ -78,10 +83,12 @@ def write_weights(weights: Weights, path: Path) -> None:
     """
     tensors = {name: tensor.clone().contiguous() for name, tensor in weights.tensors.items()}
     if path.suffix == SAFETENSORS:
-        data = save(tensors, metadata={"format": "pt", **weights.origin})
+        stamp = {META_KEY: json.dumps(schema_stamp())}
+        data = save(tensors, metadata={"format": "pt", **weights.origin, **stamp})
     elif path.suffix == CHECKPOINT:
         buffer = io.BytesIO()
-        meta = {_META_KEYS[name]: value for name, value in weights.origin.items()}
+        origin = {_META_KEYS[name]: value for name, value in weights.origin.items()}
+        meta = {**origin, META_KEY: schema_stamp()}
         torch.save({"meta": meta, "state_dict": tensors}, buffer)
         data = buffer.getvalue()
     else:
@@ -93,36 +100,20 @@ def _read_safetensors(path: Path) -> Weights:
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
-    _check_tensors(path, tensors)
+    if META_KEY in metadata:
+        check_schema({META_KEY: json.loads(metadata[META_KEY])}, path)
+    check_tensors(path, tensors)
     return Weights(tensors, {key: metadata[key] for key in _META_KEYS if key in metadata}, {})
 
 
 def _from_checkpoint(path: Path, content: Any) -> Weights:
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping):
-        raise DataError(f"{path} is not loaded: it holds {type(content).__name__}, no state dict")
-    _check_tensors(path, state)
-    tensors = {re.sub(r"^module\.", "", str(name)): value for name, value in state.items()}
+    if isinstance(content, Mapping):
+        check_schema(content.get("meta"), path)
+    state = state_dict_of(path, content)
+    tensors = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
     parts = content if state is not content else {}
     others = {str(key): _bytes(value) for key, value in parts.items() if key != "state_dict"}
     return Weights(tensors, _origin(parts.get("meta")), others)
-
-
-def _check_tensors(path: Path, state: Mapping[Any, Any]) -> None:
-    """Refuse what is no tensor, or one that is bigger than the bytes it is made of."""
-    wrong = [
-        name
-        for name, value in state.items()
-        if not (isinstance(name, str) and name.isprintable() and isinstance(value, Tensor))
-        or value.layout is not torch.strided
-        or value.is_meta
-        or value.nbytes > value.untyped_storage().nbytes()
-    ]
-    if wrong:
-        raise DataError(
-            f"{path} is not loaded: {wrong[0]!r} in its state dict is no tensor with a name and "
-            f"values ({len(wrong)} of {len(state)} are none)"
-        )
 
 
 def _origin(meta: Any) -> dict[str, str]:
@@ -153,8 +144,17 @@ def _model_type(config: Any) -> str | None:
 
 
 def _bytes(value: Any) -> int:
-    if isinstance(value, Tensor):
-        return value.nbytes
-    if isinstance(value, Mapping):
-        return sum(map(_bytes, value.values()))
-    return sum(map(_bytes, value)) if isinstance(value, list | tuple) else 0
+    """Bytes of the tensors in nested containers, each once: a file may hold itself."""
+    total, left, seen = 0, [value], set()
+    while left:
+        item = left.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Tensor):
+            total += item.nbytes
+        elif isinstance(item, Mapping):
+            left += item.values()
+        elif isinstance(item, list | tuple):
+            left += item
+    return total

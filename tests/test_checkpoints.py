@@ -4,7 +4,7 @@ import builtins
 import io
 import os
 import pickle
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import mmengine
@@ -13,12 +13,15 @@ import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
-from torch import nn
+from test_cli import crafted_checkpoint
+from torch import _weights_only_unpickler, nn
 from torch.utils.data import DataLoader
 
-from pgf_plugin.compat import allow_checkpoints, only_weights_loaded
+from pgf_plugin.compat import allow_checkpoints, only_weights_loaded, train_safely
 from pgf_plugin.datasets.collate import msa_collate
+from pgf_plugin.errors import DataError
 
 pytestmark = pytest.mark.engine
 
@@ -202,6 +205,32 @@ def test_a_hostile_checkpoint_raises_and_executes_nothing(run, checkpoint, tmp_p
     assert marker.exists(), "the attack is none, so the test shows nothing"
 
 
+@pytest.mark.parametrize(
+    ("variable", "crafted", "executing"),
+    [
+        (None, False, {"0.11.0rc3", "0.10.12"}),
+        ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", False, set()),
+        ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", True, {"0.10.12"}),
+    ],
+)
+def test_what_the_readme_says_of_a_stock_script(
+    tmp_path, monkeypatch, variable, crafted, executing
+):
+    """The fork's versions go on from 0.10.7: 0.10.12 is its own."""
+    if mmengine.__version__ not in {"0.10.7", "0.11.0rc3", "0.10.12"}:
+        pytest.skip(f"the README says nothing of {mmengine.__version__}")
+    file, marker = tmp_path / "hostile.pth", tmp_path / "executed"
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    if crafted:
+        crafted_checkpoint(file, marker)
+    else:
+        torch.save({"state_dict": {"w": Attack("system", marker)}}, file)
+    with suppress(pickle.UnpicklingError, TypeError, AttributeError, RuntimeError):
+        load_checkpoint(nn.Identity(), str(file))
+    assert marker.exists() is (mmengine.__version__ in executing)
+
+
 def test_nothing_that_reaches_further_is_allowed():
     allow_checkpoints()  # once more: it is idempotent
     allowed = [
@@ -210,6 +239,51 @@ def test_nothing_that_reaches_further_is_allowed():
     ]
     for dangerous in (getattr, setattr, eval, exec, builtins.__import__, open, os.system, type):
         assert dangerous not in allowed
+
+
+def test_the_effective_allow_list_builds_numbers_alone(run, checkpoint, monkeypatch):
+    """Seen from inside the load, where the fork's list, with its ``getattr``, would be in force."""
+    load, seen = torch.load, []
+
+    def watched(*arguments, **settings):
+        seen.append(_weights_only_unpickler._get_user_allowed_globals())
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(torch, "load", watched)
+    with only_weights_loaded():
+        for read in (torch.load, lambda path: load_checkpoint(nn.Identity(), path), run.resume):
+            read(str(checkpoint))
+    assert len(seen) == 3
+    by_torch = _weights_only_unpickler._get_allowed_globals()
+    assert not {getattr, eval, exec, builtins.__import__} & {*filter(callable, by_torch.values())}
+    for allowed in seen:
+        ours = {value for name, value in allowed.items() if not name.startswith("torch.")}
+        dtypes = {value for value in ours if isinstance(value, type)}
+        assert all(issubclass(value, np.dtype) for value in dtypes)
+        assert {value.__name__ for value in ours - dtypes} == {
+            "_rebuild_history",
+            "_rebuild_scalar",
+        }
+        assert {value.__module__ for value in ours - dtypes} == {"pgf_plugin.compat"}
+
+
+class Pretrained(BaseModel):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        return inputs
+
+
+def test_weights_that_a_model_of_the_config_names_are_loaded_as_safely(tmp_path):
+    marker, file = tmp_path / "executed", tmp_path / "pretrained.pth"
+    torch.save({"state_dict": {"w": Attack("system", marker)}}, file)
+    model = Pretrained(init_cfg={"type": "Pretrained", "checkpoint": str(file)})
+    runner = make_runner(tmp_path / "run", model=model)
+    with pytest.raises(DataError, match=rf"^{file} .*run '\S*system'"):
+        train_safely(runner, None)
+    assert not marker.exists()
 
 
 def _save_and_load(value):

@@ -106,6 +106,15 @@ def test_inspect_tells_the_encoder_the_groups_and_the_origin(best, encoder, caps
     assert "'optimizer'" not in printed
 
 
+def test_the_best_weights_do_not_grow_with_the_run(run, best):
+    content = torch.load(best, weights_only=True)
+    assert content["message_hub"]["log_scalars"] == {}
+    assert content["message_hub"]["runtime_info"]["iter"] > 0
+    assert set(content) == {"meta", "state_dict", "message_hub"}
+    whole = torch.load(run / "epoch_1.pth", weights_only=True)
+    assert whole["message_hub"]["log_scalars"]
+
+
 def test_inspect_tells_what_else_a_checkpoint_holds(run, capsys):
     printed = printed_by(capsys, "weights", "inspect", run / "epoch_1.pth")
     size = re.search(r"'optimizer' \(([\d,]+)\)", printed).group(1)

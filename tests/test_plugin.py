@@ -3,11 +3,13 @@
 import inspect
 import textwrap
 import warnings
-from importlib.metadata import entry_points
+from collections import OrderedDict
+from importlib.metadata import EntryPoint, entry_points
 from uuid import uuid4
 
 import pytest
 from mmengine.registry import MODELS
+from mmengine.runner import Runner
 
 from pgf_plugin import plugin
 from pgf_plugin.plugin import (
@@ -18,6 +20,8 @@ from pgf_plugin.plugin import (
     load_entry_points,
 )
 from pgf_plugin.registry import ROOT_REGISTRIES
+
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +70,10 @@ MODEL = '''
 '''
 
 
+ENCODER = {"type": "PrecomputedTextEncoder", "in_features": 4}
+SAMPLER = {"type": "DefaultSampler", "shuffle": False}
+
+
 def by_name(name):
     (found,) = [component for component in components() if component.name == name]
     return found
@@ -105,6 +113,7 @@ def test_the_distribution_is_read_once(install):
 @pytest.mark.parametrize(
     ("source", "cause"),
     [
+        ("raise SystemExit('needs a licence')", "SystemExit: needs a licence"),
         ("import a_module_that_is_missing", "ModuleNotFoundError.*a_module_that_is_missing"),
         ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
         ("def f(:", "SyntaxError"),
@@ -125,6 +134,67 @@ def test_a_broken_entry_point_is_isolated(install, source, cause):
         MODELS.build({"type": "OtherNet", "width": 3})
     assert raised.value.__cause__ is not None
     assert by_name("OtherNet").purpose.startswith("broken: entry point 'OtherNet'")
+
+
+@pytest.mark.parametrize(
+    ("group", "where"),
+    [
+        ("mmengine.models", {"model": {"type": "Foreign"}}),
+        ("mmengine.datasets", {"train_dataloader": {"dataset": {"type": "Foreign"}}}),
+        ("mmengine.metrics", {"val_evaluator": {"type": "Foreign"}}),
+        ("mmengine.hooks", {"custom_hooks": [{"type": "Foreign"}]}),
+        ("mmengine.hooks", {"default_hooks": {"timer": {"type": "Foreign"}}}),
+    ],
+)
+def test_a_plain_runner_raises_where_a_broken_name_is_used(install, tmp_path, group, where):
+    install("broken-plugin", "raise RuntimeError('no licence')", group, Foreign="Foreign")
+    with pytest.warns(BrokenEntryPointWarning, match="broken-plugin"):
+        load_entry_points()
+    config = {
+        "model": {"type": "TextOnlyNet", "encoder": ENCODER},
+        "work_dir": str(tmp_path / "run"),
+        "experiment_name": tmp_path.name,
+        "train_dataloader": {"batch_size": 1, "dataset": [1], "sampler": SAMPLER},
+        "train_cfg": {"by_epoch": True, "max_epochs": 1},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}},
+        "val_dataloader": {"batch_size": 1, "dataset": [1], "sampler": SAMPLER},
+        "val_cfg": {},
+        "val_evaluator": {"type": "MSAMetric"},
+        "log_level": "ERROR",
+    }
+    for key, value in where.items():
+        config[key] = {**config[key], **value} if "loader" in key else value
+    with pytest.raises(ImportError, match=r"'Foreign'.*broken-plugin.*no licence"):
+        Runner(**config).train()
+
+
+def test_a_broken_entry_point_does_not_hold_its_name(install):
+    install("a-broken-plugin", "raise RuntimeError('no licence')", OtherNet="OtherNet")
+    install("whole-plugin", MODEL, OtherNet="OtherNet")
+    with pytest.warns(BrokenEntryPointWarning, match="a-broken-plugin"):
+        load_entry_points()
+    assert type(MODELS.build({"type": "OtherNet"})).__name__ == "OtherNet"
+
+
+def test_of_two_distributions_with_one_name_the_first_by_name_has_it(install):
+    second = install("b-plugin", MODEL, OtherNet="OtherNet")
+    first = install("a-plugin", MODEL, OtherNet="OtherNet")
+    told = rf"'OtherNet' \({second}:OtherNet\) of b-plugin.*{first}\.OtherNet\), which is kept"
+    with pytest.warns(EntryPointConflictWarning, match=told):
+        load_entry_points()
+    assert MODELS.get("OtherNet").__module__ == first
+
+
+def test_entry_points_without_a_distribution_are_named_too(monkeypatch):
+    """As a frozen application has them."""
+    whole = EntryPoint("Foreign", "collections:OrderedDict", "mmengine.models")
+    broken = EntryPoint("Other", "collections:Missing", "mmengine.models")
+    found = {"mmengine.models": [whole, broken]}
+    monkeypatch.setattr(plugin, "entry_points", lambda group: found.get(group, []))
+    with pytest.warns(BrokenEntryPointWarning, match="an unknown distribution"):
+        (first, second) = load_entry_points()
+    assert MODELS.get("Foreign") is first.target is OrderedDict
+    assert second.purpose.startswith("broken: entry point 'Other'")
 
 
 def test_a_name_that_is_held_is_kept_and_warned_about(install):

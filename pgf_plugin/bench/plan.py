@@ -10,8 +10,12 @@ from mmengine.config import Config
 
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
-from pgf_plugin.config.load import dataset_nodes, type_name
-from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean
+from pgf_plugin.config.load import dataset_nodes, read_config, type_name
+from pgf_plugin.config.problem import Problem
+from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean, shown
+
+_KEYS = ("models", "seeds", "title")
+_EXAMPLE = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
 
 
 class Trial(NamedTuple):
@@ -72,7 +76,7 @@ def plan_trials(
             )
     chosen = [name for name in entries if not models or name in models]
     configs = {name: compose(config, entries[name]) for name in chosen}
-    _apply_places(config, configs, encoder, data_root)
+    apply_places(config, configs, encoder, data_root)
     for trial in configs.values():
         apply_options(trial, cfg_options or {})
     numbers = [
@@ -91,7 +95,7 @@ def compose(config: Config, entry: str | dict[str, Any]) -> Config:
     """
     overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
     base = overrides.pop("config", None)
-    trial = Config.fromfile(find_config(base)) if base else Config()
+    trial = read_config(find_config(base)) if base else Config()
     for key, value in config.to_dict().items():
         if key == "model":
             trial.merge_from_dict({"model": value})
@@ -106,7 +110,7 @@ def compose(config: Config, entry: str | dict[str, Any]) -> Config:
     return trial
 
 
-def _apply_places(
+def apply_places(
     config: Config,
     trials: Mapping[str, Config],
     encoder: str | None,
@@ -150,32 +154,51 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
 
 
-def _check_bench(config: Config) -> dict[str, Any]:
+def bench_problems(config: Config) -> list[Problem]:
+    """Find what is wrong with ``bench`` itself, apart from the configs that it names."""
     bench = config.get("bench")
-    example = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
     if not isinstance(bench, dict):
-        raise ConfigError(f"the config has no bench: set {example}, or run `pgf train`")
-    known = ("models", "seeds", "title")
+        return [Problem("bench", f"the config has no bench: set {_EXAMPLE}, or run `pgf train`")]
     problems = [
-        f"bench.{key}: unknown key, allowed are {known}.{did_you_mean(key, known)}"
-        for key in bench
-        if key not in known
+        Problem(
+            f"bench.{key}",
+            f"unknown key (got {shown(value)}), allowed are {_KEYS}.{did_you_mean(key, _KEYS)}",
+        )
+        for key, value in bench.items()
+        if key not in _KEYS
     ]
-    if not isinstance(bench.get("models"), dict) or not bench["models"]:
-        problems.append(f"bench.models must be a dict with at least one entry: {example}")
-    elif len({slug(name) for name in bench["models"]}) < len(bench["models"]):
-        problems.append(
-            f"bench.models: two of {list(bench['models'])} would share a folder; name them apart"
-        )
-    if not isinstance(bench.get("seeds"), list | tuple) or not bench["seeds"]:
-        problems.append(f"bench.seeds must be a list with at least one seed: {example}")
-    elif len(set(bench["seeds"])) != len(bench["seeds"]):
-        problems.append(f"bench.seeds names a seed twice: {list(bench['seeds'])}")
+    models = bench.get("models")
+    if not isinstance(models, dict) or not models:
+        said = f"must be a dict with at least one entry, got {shown(models)}: {_EXAMPLE}"
+        problems.append(Problem("bench.models", said))
+    elif len({slug(name) for name in models}) < len(models):
+        said = f"two of {list(models)} would share a folder; name them apart"
+        problems.append(Problem("bench.models", said))
+    problems += _seed_problems(bench.get("seeds"))
     if "type" in (config.get("model") or {}):
-        problems.append(
-            f"model.type is {config.model.type!r}: in a bench config, `model` is what all models "
-            "share (encoder, feature_dims); put a model of its own into bench.models"
+        said = (
+            f"is {config.model.type!r}: in a bench config, `model` is what all models share "
+            "(encoder, feature_dims); put a model of its own into bench.models"
         )
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return bench
+        problems.append(Problem("model.type", said))
+    return problems
+
+
+def _seed_problems(seeds: Any) -> list[Problem]:
+    if not isinstance(seeds, list | tuple) or not seeds:
+        said = f"must be a list with at least one seed, got {shown(seeds)}: {_EXAMPLE}"
+        return [Problem("bench.seeds", said)]
+    problems = [Problem("bench.seeds", f"names a seed twice: {list(seeds)}")]
+    problems = problems if len(set(map(str, seeds))) < len(seeds) else []
+    for seed in seeds:
+        try:
+            check_positive_int("a seed", seed, at_least=0)
+        except ValueError as error:
+            problems.append(Problem("bench.seeds", str(error)))
+    return problems
+
+
+def _check_bench(config: Config) -> dict[str, Any]:
+    if problems := bench_problems(config):
+        raise ConfigError("\n".join(map(str, problems)))
+    return config.bench

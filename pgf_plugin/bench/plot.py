@@ -1,10 +1,12 @@
 """The comparison plot: error by model, every seed shown, and error against size."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
 
 def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, path: Path) -> None:
@@ -41,7 +43,9 @@ def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, p
     by_size.legend(fontsize="small")
     planted = any(result.data.get("planted") for result in results)
     figure.suptitle(_literal(f"{title} (planted audio or vision)" if planted else title))
-    figure.savefig(path, dpi=120)
+    image = BytesIO()
+    figure.savefig(image, dpi=120, format="png")
+    AtomicLocalBackend().put(image.getvalue(), path)
 
 
 def _literal(text: str) -> str:

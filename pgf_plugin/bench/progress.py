@@ -1,6 +1,8 @@
 """Shows how a bench gets on: a live line in a terminal, a line an epoch elsewhere."""
 
 import math
+import time
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -10,6 +12,10 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
+
+KEY = "pgf_bench"
+"""Where a checkpoint holds what :class:`ProgressHook` saves."""
 
 
 class Progress:
@@ -45,6 +51,10 @@ class Progress:
         else:
             self._print("loading")
 
+    def tell(self, news: str) -> None:
+        """Something that stays on the screen happened to the trial."""
+        self._print(news)
+
     def step(self, done: int, total: int, news: str) -> None:
         """``done`` of ``total`` iterations are trained."""
         if self._bars is not None:
@@ -78,6 +88,8 @@ def print_plain(console: Console, text: str) -> None:
 class ProgressHook(Hook):
     """Tells a :class:`Progress` what a ``Runner`` does, and keeps the learning curve.
 
+    Both outlive a kill: they are in the checkpoints from which a trial goes on.
+
     Attributes:
         curve: validation MAE after each epoch.
         best: lowest of them.
@@ -89,6 +101,39 @@ class ProgressHook(Hook):
         self.curve: list[float] = []
         self.best = math.inf
         self.best_epoch: int | None = None
+        self._saved: dict[str, Any] | None = None
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training and validation, without the time in which nothing ran."""
+        return time.perf_counter() - self._start
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the curve to a checkpoint that has it whole, which the stock hook saves too early."""
+        safe = any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks)
+        if safe and "optimizer" in checkpoint:
+            checkpoint[KEY] = {
+                "curve": list(self.curve),
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "seconds": self.seconds,
+            }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the curve until it is known whether the trial goes on, or begins from weights."""
+        self._saved = checkpoint.get(KEY)
+
+    def before_train(self, runner: Runner) -> None:
+        """Put the curve back, if the trial goes on."""
+        saved, self._saved = self._saved, None
+        self._start = time.perf_counter()
+        if saved is None or runner.iter == 0:
+            return
+        self.curve = list(saved["curve"])
+        self.best, self.best_epoch = saved["best"], saved["best_epoch"]
+        self._start -= saved["seconds"]
+        self.progress.tell(f"goes on after epoch {runner.epoch}/{runner.max_epochs}")
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""

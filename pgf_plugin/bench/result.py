@@ -2,11 +2,12 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
 SCHEMA_VERSION = 1
 RESULT_FILE = "result.json"
@@ -81,9 +82,7 @@ class TrialResult:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
     text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-    draft = path.with_suffix(".json.tmp")
-    draft.write_text(f"{text}\n", encoding="utf-8")
-    os.replace(draft, path)
+    AtomicLocalBackend().put_text(f"{text}\n", path)
 
 
 def _number(value: float | None) -> float:

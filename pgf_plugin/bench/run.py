@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from rich.console import Console
 
+from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
 from pgf_plugin.bench.plan import Trial, plan_trials, trial_folder
@@ -16,7 +17,8 @@ from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
-from pgf_plugin.config import raise_problems
+from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.work_dir import held
 
 SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
 TABLE_WIDTH = 160
@@ -63,6 +65,7 @@ def run_bench(
 
     Raises:
         ConfigError: if the bench or one of its trials cannot work, before the first is run.
+        WorkDirError: if ``work_dir`` cannot be written to, or another process writes there.
     """
     # Bound to the stream of now: the output of the trials is redirected, the bench's is not.
     console = console or Console(file=sys.stdout)
@@ -78,17 +81,16 @@ def run_bench(
         encoder=encoder,
         data_root=data_root,
     )
-    for trial in {trial.model: trial for trial in trials}.values():
-        raise_problems(trial.config, context=f"bench.models[{trial.model!r}]")
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = Progress(console, len(trials))
-    try:
-        results = [_run_or_reuse(trial, progress) for trial in trials]
-    finally:
-        progress.stop()
+    raise_trial_problems(trials)
     title = config.bench.get("title") or Path(config.filename or "bench").stem
-    bench = BenchResult(collect(results), results, folder)
-    files = _write_report(bench, title)
+    progress = Progress(console, len(trials))
+    with held(folder, trials[0].config):
+        try:
+            results = [_run_or_reuse(trial, progress) for trial in trials]
+        finally:
+            progress.stop()
+        bench = BenchResult(collect(results), results, folder)
+        files = _write_report(bench, title)
     _print_report(bench, title, files, console)
     return bench
 
@@ -99,7 +101,8 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     if done and done.status == "finished" and done.fingerprint == trial.fingerprint:
         progress.finish(f"finished before, test MAE {done.metrics['MAE']:.3f}")
         return done
-    result = run_trial(trial, progress)
+    with held(trial.folder, trial.config):
+        result = run_trial(trial, progress)
     if result.status == "finished":
         progress.finish(
             f"test MAE {result.metrics['MAE']:.3f} at the checkpoint of epoch "
@@ -119,8 +122,8 @@ def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
         "Plot": bench.work_dir / "comparison.png",
     }
     notes = "\n\n".join(map(markdown_text, _notes(bench)))
-    files["Table"].write_text(
-        f"# {markdown_text(title)}\n\n{markdown_table(bench.rows)}\n{notes}\n", encoding="utf-8"
+    AtomicLocalBackend().put_text(
+        f"# {markdown_text(title)}\n\n{markdown_table(bench.rows)}\n{notes}\n", files["Table"]
     )
     content = {
         "schema_version": SCHEMA_VERSION,

@@ -10,16 +10,26 @@ from rich.table import Table
 from rich.text import Text
 
 from pgf_plugin.bench.collect import Row, Spread
-from pgf_plugin.evaluation.functional import METRICS
+from pgf_plugin.evaluation import METRICS
 
-COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+Columns = tuple[tuple[str, tuple[str, ...]], ...]
+"""Heading of each column of metrics, and the metrics in its cells."""
+
+MOSI_COLUMNS: Columns = (
     ("MAE", ("MAE",)),
     ("Corr", ("Corr",)),
     ("Acc-7", ("Acc7",)),
     ("Acc-2\nhas0 / non0", ("Acc2_has0", "Acc2_non0")),
     ("F1\nhas0 / non0", ("F1_has0", "F1_non0")),
 )
-"""Heading of each column of metrics, and the metrics in its cells."""
+SIMS_COLUMNS: Columns = (
+    ("MAE", ("MAE",)),
+    ("Corr", ("Corr",)),
+    ("Acc-5", ("Acc5",)),
+    ("Acc-3", ("Acc3",)),
+    ("Acc-2", ("Acc2",)),
+    ("F1", ("F1",)),
+)
 
 MISSING = "\N{EN DASH}"
 """Stands for what was not measured or is not defined."""
@@ -36,7 +46,7 @@ def terminal_tables(rows: Sequence[Row], title: str, width: int) -> list[Table]:
     Returns:
         one table; where it would be wider than ``width`` columns two, metrics and costs.
     """
-    split = len(COLUMNS)
+    split = len(_columns(rows))
     whole = _terminal_table(rows, title, slice(None))
     if Console(width=UNLIMITED).measure(whole).maximum <= width:
         return [whole]
@@ -52,23 +62,26 @@ def _terminal_table(rows: Sequence[Row], title: str, columns: slice) -> Table:
         pad_edge=False,
     )
     table.add_column("model", overflow="fold")
-    for heading in [*(name for name, _ in COLUMNS), *COST_HEADINGS][columns]:
+    shown = _columns(rows)
+    for heading in [*(name for name, _ in shown), *COST_HEADINGS][columns]:
         table.add_column(heading.replace(" / ", "\n"), justify="right", no_wrap=True)
     for row in rows:
-        cells = [*_metric_cells(row, "\n"), *_cost_cells(row)][columns]
+        cells = [*_metric_cells(row, shown, "\n"), *_cost_cells(row)][columns]
         table.add_row(Text(_name(row, "\n")), *cells)
     return table
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """Render ``rows`` as a Markdown table."""
-    headings = ["model", *(name for name, _ in COLUMNS), *COST_HEADINGS]
+    shown = _columns(rows)
+    headings = ["model", *(name for name, _ in shown), *COST_HEADINGS]
     lines = [
         "| " + " | ".join(heading.replace("\n", " ") for heading in headings) + " |",
         "|---" + "|---:" * (len(headings) - 1) + "|",
     ]
     for row in rows:
-        cells = [markdown_text(_name(row, " ")), *_metric_cells(row, " / "), *_cost_cells(row)]
+        metrics = _metric_cells(row, shown, " / ")
+        cells = [markdown_text(_name(row, " ")), *metrics, *_cost_cells(row)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -126,10 +139,15 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _metric_cells(row: Row, separator: str) -> list[str]:
+def _columns(rows: Sequence[Row]) -> Columns:
+    """The columns of CH-SIMS where its metrics were measured, else those of MOSI."""
+    return SIMS_COLUMNS if any("Acc2" in row.metrics for row in rows) else MOSI_COLUMNS
+
+
+def _metric_cells(row: Row, columns: Columns, separator: str) -> list[str]:
     if not row.seeds:
-        return ["failed", *[""] * (len(COLUMNS) - 1)]
-    return [separator.join(_metric_cell(row, name) for name in names) for _, names in COLUMNS]
+        return ["failed", *[""] * (len(columns) - 1)]
+    return [separator.join(_metric_cell(row, name) for name in names) for _, names in columns]
 
 
 def _metric_cell(row: Row, name: str) -> str:

@@ -2,13 +2,15 @@
 
 import argparse
 import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgf_plugin.cli.going_on import program, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir
 from pgf_plugin.config import load_config
+from pgf_plugin.errors import WorkDirFailedError
+from pgf_plugin.interrupts import Interrupted, watched_signals
 from pgf_plugin.plugin import load_entry_points
 
 if TYPE_CHECKING:
@@ -28,7 +30,25 @@ def add_parser(commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the benchmark that the config describes; 1 if a trial failed."""
+    """Run the benchmark that the config describes; 1 if a trial failed.
+
+    Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
+    """
+    try:
+        with watched_signals():
+            return _run(args)
+    except Interrupted as interrupted:
+        print(
+            f"pgf bench: {interrupted}. Finished trials are kept, and the same command goes on "
+            f"with the others:\n  {same_command(args)}",
+            file=sys.stderr,
+        )
+        return interrupted.exit_code
+    except WorkDirFailedError as error:
+        raise WorkDirFailedError(f"{error}. To go on:\n  {same_command(args)}") from error
+
+
+def _run(args: argparse.Namespace) -> int:
     from pgf_plugin.bench import run_bench
 
     load_entry_points()
@@ -56,20 +76,8 @@ def _next_command(work_dir: Path, result: "TrialResult") -> str:
 
     folder = trial_folder(work_dir, result.model, result.seed)
     command = [
-        *_program(),
+        *program(),
         *("predict", str(folder / "config.py"), str(folder / (result.checkpoint or ""))),
         *("--text", "the plot was wonderful but the ending felt weak"),
     ]
     return f"\nTry next: {shlex.join(command)}"
-
-
-def _program() -> list[str]:
-    """How this program was started, as short as it can be typed from here."""
-    started = Path(sys.argv[0]).absolute()
-    if started.stem != "pgf":
-        return ["python", "-m", "pgf_plugin"]
-    here = Path.cwd()
-    if started.is_relative_to(here):  # under tox `pgf` is found now, but not after it has ended
-        return [str(started.relative_to(here))]
-    found = shutil.which("pgf")
-    return ["pgf" if found and Path(found).absolute() == started else str(started)]

@@ -1,4 +1,4 @@
-"""``pgf data``: convert feature files to a store that opens at once, and verify stores."""
+"""``pgf data``: inspect and validate feature files, convert them to stores, verify stores."""
 
 import argparse
 from dataclasses import replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from pgf_plugin.cli import data_inspect
 from pgf_plugin.cli.options import Overrides
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats import FORMATS, detect_format
@@ -22,9 +23,10 @@ from pgf_plugin.structures import MODALITIES
 def add_parser(commands) -> None:
     """Add the command to ``commands``."""
     parser = commands.add_parser(
-        "data", help="convert feature files to a store, and verify stores", description=__doc__
+        "data", help="inspect, validate and convert feature files", description=__doc__
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    data_inspect.add_actions(actions)
     _add_convert(actions)
     verify = actions.add_parser("verify", help="compare every file of a store with its checksum")
     verify.add_argument("store", metavar="STORE", help="folder that `pgf data convert` wrote")

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from pgf_plugin import __version__
+from pgf_plugin.cli.pipes import EXIT_UNREAD, drop_unread_output, output_is_unread
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.errors import MissingExtraError
 
@@ -27,9 +28,12 @@ _COMMANDS = {
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
     "predict": ("predict", "predict the sentiment of one utterance"),
+    "data": ("data", "inspect, validate and convert feature files"),
+    "check": ("check", "find everything that is wrong with configs"),
+    "doctor": ("doctor", "say what this installation has, and what would not work"),
     "params": ("params", "count the parameters of a model, offline"),
-    "data": ("data", "convert feature files to a store, and verify stores"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
+    "import-mmsa": ("import_mmsa", "evaluate a checkpoint of MMSA here, and convert it"),
     "list": ("components", "list the components that a config can name"),
     "config": ("configs", "list, show and copy the shipped configs"),
 }
@@ -43,25 +47,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process where it is None.
 
     Returns:
-        0; 1 for an error, told on stderr; 130 for Ctrl-C. A wrong command line ends the process
-        with 2, as argparse does.
+        0; 1 for an error, told on stderr; 130 for Ctrl-C, 143 for SIGTERM; 141 if nobody reads the
+        output any more. A wrong command line ends the process with 2, as argparse does.
     """
+    try:
+        return _run(argv)
+    finally:
+        drop_unread_output()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
     args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
         _silence_libraries()
         try:
             with only_weights_loaded():
                 code = args.run(args)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except KeyboardInterrupt:
             print(f"pgf {args.command}: interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
         except Exception as error:  # noqa: BLE001 - a command ends with one line, not a traceback
-            if not _stdout_is_closed():  # as by `pgf list | head`
-                _tell(args.command, error, with_traceback)
+            if isinstance(error, BrokenPipeError) and output_is_unread():
+                return EXIT_UNREAD
+            _tell(args.command, error, with_traceback)
             return EXIT_ERROR
     return code
 
@@ -106,16 +120,6 @@ def _tell(command: str, error: Exception, with_traceback: bool) -> None:
             f"run it again with {TRACEBACK} to see what led there",
             file=sys.stderr,
         )
-
-
-def _stdout_is_closed() -> bool:
-    """Whether nobody reads the output any more; then what is left of it is dropped."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 def _silence_libraries() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from pgf_plugin.cli.needs import missing_parts
-from pgf_plugin.config import Problem, check_config, config_error, load_config
+from pgf_plugin.config import check_config, config_error, load_config
+from pgf_plugin.config.needs import missing_parts
+from pgf_plugin.config.problem import unique
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.plugin import load_entry_points
 
@@ -30,9 +31,24 @@ class Overrides(DictAction):
             raise argparse.ArgumentError(self, f"{' '.join(values)}: {error}") from error
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG and the options that change it."""
-    parser.add_argument("config", metavar="CONFIG", help="config file, or name of a shipped config")
+def add_config(parser: argparse.ArgumentParser, *, several: str | None = None) -> None:
+    """Add CONFIG and the options that change it.
+
+    Args:
+        parser: of the command.
+        several: argparse's ``nargs`` of a command that takes several; they are in ``configs``.
+    """
+    parser.add_argument(
+        "configs" if several else "config",
+        metavar="CONFIG",
+        nargs=several,
+        help="config file, or name of a shipped config",
+    )
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change a config."""
     parser.add_argument(
         "--encoder",
         metavar="NAME",
@@ -98,12 +114,7 @@ def checked_config_from(
         ConfigError: with everything that is wrong.
     """
     cfg = run_config_from(args, **overrides)
-    missing = [
-        Problem(key, f"`pgf {args.command}` needs it: {advice}")
-        for key, advice in missing_parts(cfg, needs)
-    ]
-    told = {problem.key for problem in missing}
-    problems = [*missing, *(p for p in check_config(cfg) if p.key not in told)]
+    problems = unique([*missing_parts(cfg, needs, args.command), *check_config(cfg)])
     if problems:
         raise config_error(problems, args.config)
     return cfg

@@ -9,9 +9,9 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
-from pgf_plugin.cli.checkpoint import load_weights
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
 from pgf_plugin.errors import ConfigError, DataError
+from pgf_plugin.weights_loading import load_weights
 
 READINGS = (
     *("highly negative", "negative", "weakly negative", "neutral"),

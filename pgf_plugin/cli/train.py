@@ -9,11 +9,15 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from pgf_plugin.checkpoint_files import find_resumable
-from pgf_plugin.cli.checkpoint import load_weights
+from pgf_plugin.checkpoint_files import begin_anew, find_resumable, newest_checkpoint
+from pgf_plugin.cli.going_on import same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
-from pgf_plugin.compat import train_safely
-from pgf_plugin.hooks.model_access import unwrap
+from pgf_plugin.errors import WorkDirFailedError
+from pgf_plugin.interrupts import Interrupted, watched_signals
+from pgf_plugin.training import train
+from pgf_plugin.work_dir import held, is_first_process
+
+RESUME = "--resume"
 
 
 def add_parser(commands) -> None:
@@ -22,31 +26,53 @@ def add_parser(commands) -> None:
     add_config(parser)
     add_work_dir(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the newest checkpoint in the work dir"
+        RESUME, action="store_true", help="go on from the newest checkpoint in the work dir"
     )
     parser.add_argument("--seed", type=int, help="random seed (randomness.seed)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the config, train it, and name the checkpoint to go on with."""
+    """Check the config, train it, and name the checkpoint to go on with.
+
+    Ctrl-C and SIGTERM end it with 130 and 143, and it says what to resume from.
+    """
+    work_dir: list[str] = []  # known once the config is read
+    try:
+        with watched_signals():
+            _train(args, work_dir)
+    except Interrupted as interrupted:
+        print(f"pgf train: {interrupted}. {_how_to_go_on(args, work_dir)}", file=sys.stderr)
+        return interrupted.exit_code
+    except WorkDirFailedError as error:
+        raise WorkDirFailedError(f"{error}. To go on:\n  {same_command(args, RESUME)}") from error
+    return 0
+
+
+def _train(args: argparse.Namespace, work_dir: list[str]) -> None:
     needs = ("train_dataloader", "train_cfg", "optim_wrapper")
     cfg = checked_config_from(args, needs=needs, seed=args.seed)
-    warning = _resume(cfg) if args.resume else None
-    runner = Runner.from_cfg(cfg)
-    if warning:
-        runner.logger.warning(warning)
-    checkpoint = cfg.get("load_from")
-    if cfg.get("resume") and checkpoint and Path(checkpoint).is_file():
-        load_weights(unwrap(runner.model), Path(checkpoint))  # mmengine only logs what does not fit
-    train_safely(runner, checkpoint)
+    with held(cfg.work_dir, cfg):
+        work_dir.append(cfg.work_dir)
+        resumes = args.resume or (cfg.get("resume") and not cfg.get("load_from"))
+        warning = _resume(cfg) if resumes else _begin_anew(cfg)
+        runner = Runner.from_cfg(cfg)
+        if warning:
+            runner.logger.warning(warning)
+        train(runner)
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
         # The copy of the config that the runner wrote holds what the command line changed.
         written = Path(runner.work_dir, Path(cfg.filename).name)
         command = shlex.join(["pgf", "test", *(os.path.relpath(file) for file in (written, best))])
         print(f"\nBest checkpoint: {best}\nTest it: {command}")
-    return 0
+
+
+def _how_to_go_on(args: argparse.Namespace, work_dir: list[str]) -> str:
+    newest = newest_checkpoint(Path(work_dir[0])) if work_dir else None
+    if newest is None:
+        return f"Nothing was saved yet. To begin anew:\n  {same_command(args)}"
+    return f"Saved: {newest}. To go on from it:\n  {same_command(args, RESUME)}"
 
 
 def _resume(cfg: Config) -> str | None:
@@ -64,5 +90,23 @@ def _resume(cfg: Config) -> str | None:
         cfg.load_from, cfg.resume = str(found.path), True
         warning = found.warning()
     if warning:
-        print(f"pgf train: warning: {warning}", file=sys.stderr)
+        _warn(warning)
     return warning
+
+
+def _begin_anew(cfg: Config) -> str | None:
+    """Tell of checkpoints of an earlier run, which a resume of this one will not take."""
+    earlier = begin_anew(Path(cfg.work_dir)) if is_first_process(cfg) else []
+    if not earlier or cfg.get("resume"):  # from a checkpoint that the config names
+        return None
+    warning = (
+        f"{cfg.work_dir} has checkpoints of an earlier run: this run begins at its first step and "
+        "replaces those that it writes itself. To go on from the earlier one instead: "
+        f"--cfg-options resume=True load_from={shlex.quote(str(earlier[0]))}"
+    )
+    _warn(warning)
+    return warning
+
+
+def _warn(warning: str) -> None:
+    print(f"pgf train: warning: {warning}", file=sys.stderr)

@@ -1,46 +1,36 @@
 """Checks a whole config against the components that it names, before a weight or a file is read.
 
 The registry of a node follows from its place: ``model`` and all below it is built by ``MODELS``,
-a dataloader's ``dataset`` by ``DATASETS``, and so on, as ``Runner`` does. Every key is compared
-with the signature of the component, and the model is built on the meta device, so that one error
-lists everything that is wrong.
+a dataloader's ``dataset`` by ``DATASETS``, and so on, as ``Runner`` does. Every key and value is
+compared with the signature of the component, small components are built for a trial, and the model
+is built on the meta device, so that one error lists everything that is wrong.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import Registry
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from pgf_plugin.config.load import nodes, type_name
-from pgf_plugin.config.signatures import arguments_of, misfits
-from pgf_plugin.config.slots import LOADER_KEYS, LOADERS, SLOTS, TOGETHER, TOP_LEVEL, Slot
+from pgf_plugin.config import engine_dicts, relations
+from pgf_plugin.config.annotations import fits
+from pgf_plugin.config.needs import check_collate
+from pgf_plugin.config.nodes import NodeChecker
+from pgf_plugin.config.optimization import check_optimization
+from pgf_plugin.config.problem import Problem, config_error, isolated, unique
+from pgf_plugin.config.signatures import arguments_of, misfits, type_problem
+from pgf_plugin.config.slots import LOADER_KEYS, LOADERS, SLOTS, TOP_LEVEL, Slot
+from pgf_plugin.config.trial import loader_problems
 from pgf_plugin.config.values import refused_values
-from pgf_plugin.errors import ConfigError, did_you_mean
-from pgf_plugin.plugin import BrokenComponent
-from pgf_plugin.registry import ROOT_REGISTRIES, SCOPE
+from pgf_plugin.errors import misspelt, shown
+from pgf_plugin.registry import SCOPE
 
-RESERVED = ("type", "_scope_", "_delete_")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a config.
-
-    Attributes:
-        key: path of the node or argument, such as ``'model.encoder.lora_rank'``.
-        message: what is wrong, and what is allowed.
-    """
-
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.message}"
+_OF_LOADERS = {"num_batch_per_epoch": int, "disable_subprocess_warning": bool}
+_AT_LEAST_ONE = ("max_epochs", "max_iters", "val_interval")
+_BUILT = ("dataset", "sampler", "collate_fn", "worker_init_fn", *LOADER_KEYS)
+"""Keys of a dataloader that are not numbers and switches of torch's."""
 
 
 def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -> list[Problem]:
@@ -52,16 +42,26 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         build_model: whether to build the model on the meta device, so that its constructors
             check the values.
     """
-    scope = cfg.get("default_scope") or SCOPE
-    problems = list(_check_top_level(cfg))
+    scope = cfg.get("default_scope")
+    checker = NodeChecker(scope if scope and isinstance(scope, str) else SCOPE, _num_epochs(cfg))
+    problems = list(isolated("config", lambda: _check_top_level(cfg)))
+    mistyped = {problem.key for problem in problems}
     for key in TOP_LEVEL:
-        problems += _check_place(key, cfg.get(key), SLOTS[key], scope)
+        if key not in mistyped:
+            problems += isolated(key, _check_of(checker, key, cfg.get(key)))
+        if key == "model" and build_model and isinstance(cfg.get(key), dict):
+            problems += isolated(key, partial(_model_values, cfg[key], tuple(problems)))
     for key in LOADERS:
-        problems += _check_loader(key, cfg.get(key), scope)
-    problems += _check_tokenizers(cfg)
-    if build_model and cfg.get("model") and not any(_is_below("model", p.key) for p in problems):
-        problems += [Problem(*found) for found in refused_values(cfg["model"])]
-    return problems
+        if key not in mistyped:
+            problems += isolated(key, partial(_check_loader, checker, key, cfg.get(key)))
+    for check in (
+        lambda: check_collate(cfg),
+        lambda: relations.check_tokenizers(cfg),
+        lambda: relations.check_features(cfg, checker),
+        lambda: relations.check_monitors(cfg, checker),
+    ):
+        problems += isolated("config", check)
+    return unique(problems)
 
 
 def raise_problems(cfg: Config | Mapping[str, Any], context: str = "config") -> None:
@@ -78,150 +78,151 @@ def raise_problems(cfg: Config | Mapping[str, Any], context: str = "config") -> 
         raise config_error(problems, context)
 
 
-def config_error(problems: Sequence[Problem], context: str) -> ConfigError:
-    """One error for ``problems``, one line each."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return ConfigError("\n  ".join([f"{context}: {count}", *map(str, problems)]))
-
-
 def _check_top_level(cfg: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [key for key in arguments_of(Runner).accepted or () if key != "cfg"]
+    runner = arguments_of(Runner)
+    known = [key for key in runner.accepted or () if key != "cfg"]
     if not cfg.get("model"):
         yield Problem("model", "a config needs a model, such as dict(type='PGFNet', …)")
-    for key in cfg:
-        if key not in known and (near := _misspelt(key, known)):
-            yield Problem(key, f"Runner does not know this key. Did you mean {near!r}?")
-    for group in TOGETHER:
-        missing = [key for key in group if cfg.get(key) is None]
-        if missing and len(missing) < len(group):
-            for key in missing:
-                yield Problem(key, f"{', '.join(group)} belong together, and this one is missing")
+    for key, value in cfg.items():
+        if key in known and key in runner.types:
+            absent = value is None and runner.defaults.get(key, value) is None
+            problem = None if absent else type_problem(value, runner.types[key])
+            if problem:
+                yield Problem(key, problem)
+        elif near := misspelt(key, known):
+            yield Problem(
+                key,
+                f"Runner does not know this key (got {shown(value, 40)}). Did you mean {near!r}?",
+            )
+    yield from relations.check_together(cfg)
+    yield from (Problem(*found) for found in engine_dicts.runner_dicts(cfg))
 
 
-def _check_tokenizers(cfg: Mapping[str, Any]) -> Iterator[Problem]:
-    """Token ids of another encoder's vocabulary train without an error, and mean nothing."""
-    encoders = {
-        node["pretrained"]
-        for node in nodes(cfg.get("model"))
-        if type_name(node) == "HFTextEncoder" and node.get("pretrained")
-    }
-    for key in LOADERS:
-        for node in nodes((cfg.get(key) or {}).get("dataset")):
-            tokenizer = node.get("tokenizer")
-            if isinstance(tokenizer, str) and encoders and tokenizer not in encoders:
-                yield Problem(
-                    f"{key}.dataset.tokenizer",
-                    f"is {tokenizer!r}, but the model's encoder is {sorted(encoders)[0]!r}: give "
-                    "both the same name (--encoder NAME sets both)",
-                )
+def _check_of(checker: NodeChecker, key: str, value: Any) -> Callable[[], Iterable[Problem]]:
+    """The check of a top-level key."""
+    if key == "optim_wrapper":
+        return lambda: check_optimization(checker, key, value)
+    if key in ("default_hooks", "custom_hooks"):
+        return lambda: _check_hooks(checker, key, value)
+    if key == "train_cfg":
+        return lambda: _check_train_cfg(checker, key, value)
+    if key in ("val_evaluator", "test_evaluator") and isinstance(value, dict):
+        slot = Slot("EVALUATOR", "Evaluator") if "metrics" in value else SLOTS[key]
+        return lambda: checker.place(key, value, slot)
+    if key == "param_scheduler" and isinstance(value, dict) and "type" not in value:
+        return lambda: [  # several optimizers, each with schedulers of its own
+            problem
+            for name, part in value.items()
+            for problem in checker.place(f"{key}.{name}", part, SLOTS[key])
+        ]
+    return lambda: checker.place(key, value, SLOTS[key])
 
 
-def _misspelt(key: str, known: Collection[str]) -> str | None:
-    """The key that ``key`` is one or two letters away from, if any."""
-    near = get_close_matches(key, known, n=1, cutoff=0.92)
-    return near[0] if near else None
+def _check_hooks(checker: NodeChecker, key: str, hooks: Any) -> Iterator[Problem]:
+    by_name = isinstance(hooks, dict)
+    if not isinstance(hooks, dict | list | tuple):
+        return
+    for name, hook in hooks.items() if isinstance(hooks, dict) else enumerate(hooks):
+        place = f"{key}.{name}" if by_name else f"{key}[{name}]"
+        if hook is None and not by_name:
+            yield Problem(place, "must be dict(type=…), got None")
+        yield from isolated(
+            place,
+            lambda: checker.place(place, hook, SLOTS["default_hooks"]),  # noqa: B023
+        )
+        if isinstance(hook, dict):
+            yield from (Problem(*found) for found in engine_dicts.hook_priority(place, hook))
 
 
-def _check_place(key: str, value: Any, slot: Slot, scope: str) -> Iterator[Problem]:
-    """Check what stands at ``key``: a node, a list of nodes, or nodes by name."""
-    if isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            yield from _check_place(f"{key}[{position}]", item, slot, scope)
-    elif key == "default_hooks" and isinstance(value, dict):
-        for name, hook in value.items():
-            yield from _check_place(f"{key}.{name}", hook, slot, scope)
-    elif key in ("val_evaluator", "test_evaluator") and _has(value, "metrics"):
-        yield from _check_node(key, value, Slot("EVALUATOR", "Evaluator"), scope)
-    elif key == "train_cfg" and _has(value, "by_epoch") and not value["by_epoch"]:
+def _check_train_cfg(checker: NodeChecker, key: str, loop: Any) -> Iterator[Problem]:
+    slot = SLOTS[key]
+    if not isinstance(loop, dict):
+        yield from checker.place(key, loop, slot)
+        return
+    if "type" in loop and "by_epoch" in loop:
+        yield Problem(
+            f"{key}.by_epoch", f"is {loop['by_epoch']!r} beside type: mmengine takes one of the two"
+        )
+    elif "type" not in loop and "by_epoch" not in loop:
+        yield Problem(f"{key}.by_epoch", "is missing: set by_epoch=True or False, or a type")
+    elif "by_epoch" in loop and (problem := type_problem(loop["by_epoch"], bool)):
+        yield Problem(f"{key}.by_epoch", problem)
+    elif "type" not in loop and not loop["by_epoch"]:
         slot = Slot("LOOPS", "IterBasedTrainLoop", slot.supplied, slot.extra)
-        yield from _check_node(key, value, slot, scope)
-    elif isinstance(value, dict):
-        yield from _check_node(key, value, slot, scope)
+    yield from checker.place(key, loop, slot)
+    for name in _AT_LEAST_ONE if "type" not in loop else ():
+        value = loop.get(name, 1)
+        if isinstance(value, int | float) and fits(value, int) and value < 1:
+            yield Problem(f"{key}.{name}", f"must be an integer >= 1, got {value!r}")
 
 
-def _check_loader(key: str, loader: Any, scope: str) -> Iterator[Problem]:
+def _check_loader(checker: NodeChecker, key: str, loader: Any) -> Iterator[Problem]:
     if not isinstance(loader, dict):
         return
-    for name, message in misfits(DataLoader, loader, extra=LOADER_KEYS):
-        yield Problem(f"{key}.{name}", message)
+    found = dict(misfits(DataLoader, loader, extra=LOADER_KEYS))
+    found |= {
+        name: problem
+        for name, kind in _OF_LOADERS.items()
+        if name in loader and (problem := type_problem(loader[name], kind))
+    }
     if "batch_size" not in loader:
-        yield Problem(f"{key}.batch_size", "a dataloader needs a batch_size")
+        found["batch_size"] = "a dataloader needs a batch_size, such as 16"
+    if loader.get("dataset", ...) is None:
+        found["dataset"] = "must be dict(type=…), got None"
+    if loader.get("collate_fn", ...) is None:
+        found["collate_fn"] = "must be dict(type=…), got None: leave it out for the engine's own"
     if "sampler" not in loader:
-        yield Problem(
-            f"{key}.sampler", "a dataloader needs a sampler, such as dict(type='DefaultSampler')"
-        )
+        found["sampler"] = "a dataloader needs a sampler, such as dict(type='DefaultSampler')"
+    yield from (Problem(f"{key}.{name}", message) for name, message in found.items())
+    plain = {k: v for k, v in loader.items() if k not in _BUILT and k not in found}
+    if plain.get("batch_sampler", ...) is None:
+        del plain["batch_sampler"]
+    yield from (Problem(*refused) for refused in loader_problems(key, plain))
     for name, value in loader.items():
-        if name in SLOTS:
-            yield from _check_place(f"{key}.{name}", value, SLOTS[name], scope)
+        if name in SLOTS and name not in found:
+            yield from isolated(
+                f"{key}.{name}",
+                lambda: checker.place(f"{key}.{name}", value, SLOTS[name]),  # noqa: B023
+            )
 
 
-def _check_node(key: str, node: Mapping[str, Any], slot: Slot, scope: str) -> Iterator[Problem]:
-    """Check one node and, recursively, the nodes in its arguments."""
-    given = {name: value for name, value in node.items() if name not in RESERVED}
-    component = _resolve(key, node.get("type", slot.default), slot, scope)
-    if isinstance(component, Problem):
-        yield component
-    else:
-        supplied = _supplied(component, slot, nested="." in key)
-        for name, message in misfits(component, given, supplied, slot.extra):
-            yield Problem(f"{key}.{name}", message)
-    for name, value in given.items():
-        yield from _check_argument(f"{key}.{name}", name, value, slot, scope)
+def _model_values(model: dict[str, Any], problems: Collection[Problem]) -> Iterator[Problem]:
+    """What the model's constructors refuse, of what is not known to be wrong already."""
+    wrong = {p.key for p in problems if p.key == "model" or p.key.startswith("model.")}
+    if wrong & {"model", "model.type"}:
+        return
+    rest = _without("model", model, wrong)
+    complete = not wrong
+    yield from (Problem(*found) for found in refused_values(rest, complete=complete))
 
 
-def _check_argument(key: str, name: str, value: Any, slot: Slot, scope: str) -> Iterator[Problem]:
-    """Check an argument that is itself a node, a list of nodes, or neither."""
-    inner = SLOTS.get(name) if slot.registry != "MODELS" else None
-    if _has(value, "type"):
-        yield from _check_node(key, value, inner or Slot(slot.registry), scope)
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            yield from _check_argument(f"{key}[{position}]", name, item, slot, scope)
-    elif isinstance(value, dict) and slot.registry == "MODELS":
-        for part, item in value.items():
-            yield from _check_argument(f"{key}.{part}", part, item, slot, scope)
+def _without(key: str, value: Any, wrong: Collection[str]) -> Any:
+    """Copy a tree without its wrong entries; a node that cannot be built goes as a whole."""
+    if isinstance(value, dict):
+        return {
+            name: _without(f"{key}.{name}", item, wrong)
+            for name, item in value.items()
+            if f"{key}.{name}" not in wrong and not _is_unbuildable(f"{key}.{name}", item, wrong)
+        }
+    if isinstance(value, list | tuple):
+        kept = [
+            _without(f"{key}[{position}]", item, wrong)
+            for position, item in enumerate(value)
+            if f"{key}[{position}]" not in wrong
+        ]
+        return type(value)(kept)
+    return value
 
 
-def _supplied(component: Any, slot: Slot, *, nested: bool) -> Sequence[str] | None:
-    """Arguments that the builder fills in; None where that is not known.
-
-    A part of a model declares them in its attribute ``supplied``. One that does not is left to
-    the meta build, which sees what its parent really passes.
-    """
-    if slot.registry == "FUNCTIONS":  # called with the batch, or the worker's number
-        return arguments_of(component).required[:1]
-    if slot.registry == "MODELS" and nested:
-        return getattr(component, "supplied", None)
-    return slot.supplied
+def _is_unbuildable(key: str, value: Any, wrong: Collection[str]) -> bool:
+    """Whether the type of a node is wrong, or an argument that it needs is missing."""
+    if not isinstance(value, dict):
+        return False
+    inside = {path.removeprefix(f"{key}.") for path in wrong if path.startswith(f"{key}.")}
+    return any(path == "type" or ("." not in path and path not in value) for path in inside)
 
 
-def _resolve(key: str, kind: Any, slot: Slot, scope: str) -> Callable[..., Any] | Problem:
-    """Return the component that ``type`` names, or what is wrong with it."""
-    registry: Registry = ROOT_REGISTRIES[slot.registry]
-    if kind is None:
-        return Problem(key, f"needs a type, the name of a component of {slot.registry}")
-    if not isinstance(kind, str):
-        if callable(kind):
-            return kind
-        return Problem(f"{key}.type", f"must be a name or a class, got {kind!r}")
-    try:
-        with registry.switch_scope_and_registry(scope) as active:
-            component = active.get(kind)
-    except RuntimeError:  # how mmengine 0.10.7 says that there is none
-        component = None
-    if component is None:
-        hint = did_you_mean(kind.rpartition(".")[2], registry.module_dict)
-        return Problem(
-            f"{key}.type", f"no component {kind!r} is registered in {slot.registry}.{hint}"
-        )
-    if isinstance(component, BrokenComponent):
-        return Problem(f"{key}.type", component.summary)
-    return component
-
-
-def _has(value: Any, key: str) -> bool:
-    return isinstance(value, dict) and key in value
-
-
-def _is_below(key: str, path: str) -> bool:
-    return path == key or path.startswith(f"{key}.")
+def _num_epochs(cfg: Mapping[str, Any]) -> int | None:
+    loop = cfg.get("train_cfg")
+    epochs = loop.get("max_epochs") if isinstance(loop, Mapping) else None
+    return epochs if isinstance(epochs, int) and epochs > 0 else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from pgf_plugin.config.read_errors import explain
 from pgf_plugin.config.resolve import find_config
 from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.errors import ConfigError
@@ -44,7 +45,7 @@ def load_config(
             exist or holds no encoder, or ``data_root`` is no folder.
     """
     path = find_config(name)
-    cfg = _read(path)
+    cfg = read_config(path)
     is_bench = "bench" in cfg  # its models come from other configs
     if not apply_encoder(cfg, encoder) and encoder and not is_bench:
         raise ConfigError(f"--encoder {encoder}: {path} has no HFTextEncoder that could load it")
@@ -175,11 +176,19 @@ def _default_of(component: Any, argument: str) -> Any:
     return None if found is None or found.default is found.empty else found.default
 
 
-def _read(path: Path) -> Config:
+def read_config(path: Path) -> Config:
+    """Read one config file, with the files it inherits from.
+
+    Raises:
+        ConfigError: if it cannot be read, naming the file, the line and what was raised there.
+    """
     try:
-        return Config.fromfile(str(path))
-    except Exception as error:
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+        cfg = Config.fromfile(str(path))
+        for _ in nodes(cfg):  # a pure-Python config imports what it names only when it is asked
+            pass
+    except (Exception, SystemExit) as error:
+        raise ConfigError(explain(path, error)) from error
+    return cfg
 
 
 def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:

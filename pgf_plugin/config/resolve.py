@@ -84,7 +84,7 @@ def copy_config(name: str | Path, folder: Path, *, force: bool = False) -> list[
         FileExistsError: if a file that differs, or the config itself, is in the way; nothing is
             copied then.
     """
-    sources = _with_bases(find_config(name).resolve())
+    sources = with_bases(find_config(name).resolve())
     root = _common_root(sources)
     targets = [folder / source.relative_to(root) for source in sources]
     if targets[0].resolve() == sources[0]:
@@ -121,15 +121,15 @@ def _common_root(sources: list[Path]) -> Path:
     return max(set.intersection(*parents), key=lambda parent: len(parent.parts))
 
 
-def _with_bases(config: Path) -> list[Path]:
+def with_bases(config: Path) -> list[Path]:
     """``config`` and, recursively, the files it inherits from, each once."""
     files = [config]
     for file in files:  # grows while it is walked
-        files.extend(base for base in _bases(file) if base not in files)
+        files.extend(base for base in bases_of(file) if base not in files)
     return files
 
 
-def _bases(config: Path) -> list[Path]:
+def bases_of(config: Path) -> list[Path]:
     """The files that ``_base_ = …`` or ``with read_base():`` of a config name."""
     found: list[Path] = []
     for node in ast.parse(config.read_text(encoding="utf-8"), str(config)).body:

@@ -12,31 +12,33 @@ class Slot:
         default: component where the node has no ``type``; None where ``type`` is needed.
         supplied: arguments that the builder fills in.
         extra: keys that the builder takes out.
+        several: whether a list may stand there; torch takes one for a data set and a sampler.
     """
 
     registry: str
     default: str | None = None
     supplied: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    several: bool = False
 
 
 _LOOP = ("runner", "dataloader", "evaluator")
 SLOTS: dict[str, Slot] = {
     "model": Slot("MODELS"),
     "data_preprocessor": Slot("MODELS"),
-    "dataset": Slot("DATASETS"),
-    "datasets": Slot("DATASETS"),
-    "pipeline": Slot("TRANSFORMS"),
-    "transforms": Slot("TRANSFORMS"),
-    "sampler": Slot("DATA_SAMPLERS", supplied=("dataset", "seed")),
-    "batch_sampler": Slot("DATA_SAMPLERS", supplied=("sampler", "batch_size")),
+    "dataset": Slot("DATASETS", several=True),
+    "datasets": Slot("DATASETS", several=True),
+    "pipeline": Slot("TRANSFORMS", several=True),
+    "transforms": Slot("TRANSFORMS", several=True),
+    "sampler": Slot("DATA_SAMPLERS", supplied=("dataset", "seed"), several=True),
+    "batch_sampler": Slot("DATA_SAMPLERS", supplied=("sampler", "batch_size"), several=True),
     "collate_fn": Slot("FUNCTIONS"),
     "worker_init_fn": Slot("FUNCTIONS"),
-    "val_evaluator": Slot("METRICS"),
-    "test_evaluator": Slot("METRICS"),
-    "metrics": Slot("METRICS"),
+    "val_evaluator": Slot("METRICS", several=True),
+    "test_evaluator": Slot("METRICS", several=True),
+    "metrics": Slot("METRICS", several=True),
     "default_hooks": Slot("HOOKS", extra=("priority",)),
-    "custom_hooks": Slot("HOOKS", extra=("priority",)),
+    "custom_hooks": Slot("HOOKS", extra=("priority",), several=True),
     "optim_wrapper": Slot(
         "OPTIM_WRAPPERS", "OptimWrapper", ("optimizer",), ("constructor", "paramwise_cfg")
     ),
@@ -45,12 +47,13 @@ SLOTS: dict[str, Slot] = {
         "PARAM_SCHEDULERS",
         supplied=("optimizer", "end", "epoch_length"),
         extra=("convert_to_iter_based",),
+        several=True,
     ),
     "train_cfg": Slot("LOOPS", "EpochBasedTrainLoop", _LOOP, ("by_epoch",)),
     "val_cfg": Slot("LOOPS", "ValLoop", _LOOP),
     "test_cfg": Slot("LOOPS", "TestLoop", _LOOP),
     "visualizer": Slot("VISUALIZERS", "Visualizer", ("name", "save_dir")),
-    "vis_backends": Slot("VISBACKENDS", supplied=("save_dir",)),
+    "vis_backends": Slot("VISBACKENDS", supplied=("save_dir",), extra=("name",), several=True),
     "log_processor": Slot("LOG_PROCESSORS", "LogProcessor"),
 }
 """Place of a node, by its key, wherever in a config the key stands."""

@@ -135,7 +135,8 @@ class BaseMSADataset(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[Sample]:
         """The samples of a batch, which a DataLoader fetches with one call."""
-        if self.pipeline:
+        changed = type(self).__getitem__ is not BaseMSADataset.__getitem__
+        if self.pipeline or changed:
             return [self[index] for index in indices]
         return SampleBatch(self, indices)
 

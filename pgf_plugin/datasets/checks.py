@@ -29,10 +29,7 @@ def check_modalities(
         ConfigError: for none at all, or text features without their source.
         DataError: for a modality that the data lack, listing what they have.
     """
-    if not check_names("modalities", modalities):
-        raise ConfigError(
-            f"modalities must list at least one of {list(MODALITIES)}, got {modalities!r}"
-        )
+    check_used("modalities", modalities)
     has_texts = any(table.texts)
     available = [*(["text"] if has_texts else []), *(n for n in MODALITIES if n in table.sequences)]
     for name in modalities:
@@ -48,6 +45,18 @@ def check_modalities(
                 "model.feature_dims)"
             )
     return tuple(name for name in MODALITIES if name in modalities)
+
+
+def check_used(key: str, modalities: Sequence[str]) -> tuple[str, ...]:
+    """Return ``modalities``, those that a dataset gives: at least one.
+
+    Raises:
+        ValueError: for an unknown modality.
+        ConfigError: for none at all, or anything but a list.
+    """
+    if not check_names(key, modalities):
+        raise ConfigError(f"{key} must list at least one of {list(MODALITIES)}, got {modalities!r}")
+    return tuple(modalities)
 
 
 def check_names(key: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -84,6 +93,15 @@ def check_max_steps(max_steps: Mapping[str, int] | None) -> dict[str, int]:
     return dict(max_steps or {})
 
 
+def check_widths(key: str, widths: Mapping[str, int] | None) -> None:
+    """Raise unless ``widths`` is None, or modality to features a step."""
+    if not isinstance(widths, Mapping | None):
+        raise ConfigError(f"{key} must be a dict, such as dict(audio=5), or None, got {widths!r}")
+    for name, width in (widths or {}).items():
+        check_one_of(f"a key of {key}", name, MODALITIES)
+        check_positive_int(f"{key}.{name}", width)
+
+
 def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> tuple[float, float]:
     """Return ``label_range`` as floats if it is a range and every label lies in it.
 
@@ -91,7 +109,7 @@ def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> 
         ConfigError: unless it is two finite numbers, the lower one first.
         DataError: naming the first label outside, NaN included, and its utterance.
     """
-    low, high = _range("label_range", label_range)
+    low, high = check_range("label_range", label_range)
     if len(table) and np.isnan(table.labels).all():
         raise DataError(
             f"{table.source}: none of the {len(table)} utterances of this split has a label, first "
@@ -193,7 +211,12 @@ def in_split(values: NDArray[np.str_], split: str) -> NDArray[np.bool_]:
     return np.isin(values, SPLIT_NAMES.get(split, (split,)))
 
 
-def _range(key: str, value: Sequence[float]) -> tuple[float, float]:
+def check_range(key: str, value: Sequence[float]) -> tuple[float, float]:
+    """Return ``value``, a range, as floats.
+
+    Raises:
+        ConfigError: unless it is two finite numbers, the lower one first.
+    """
     numbers = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
     real = [n for n in numbers if isinstance(n, int | float) and not isinstance(n, bool)]
     if len(numbers) != 2 or len(real) != 2 or not -math.inf < real[0] < real[1] < math.inf:

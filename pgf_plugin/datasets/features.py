@@ -28,6 +28,9 @@ class FeatureTable:
             CH-SIMS for one modality alone are ``'text'``, ``'audio'`` and ``'vision'``.
         info: what is known of the data beside its values, as JSON has it: ``name``, ``format``,
             ``label_range``, ``units``, ``planted``, …
+        times: start and end of each step in seconds from the start of its utterance, (T_i, 2), by
+            modality where known; ``'words'`` has those of the words of ``texts``, which blanks
+            divide.
     """
 
     source: str
@@ -38,6 +41,7 @@ class FeatureTable:
     splits: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     extra_labels: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    times: Mapping[str, Sequences] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,4 +62,5 @@ class FeatureTable:
             },
             splits={name: column[rows] for name, column in self.splits.items()},
             extra_labels={name: labels[rows] for name, labels in self.extra_labels.items()},
+            times={name: each.select(rows, limits.get(name)) for name, each in self.times.items()},
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.arguments import checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable, IndexArray
@@ -24,9 +25,17 @@ from pgf_plugin.datasets.store.arrays import StoredSequences
 from pgf_plugin.datasets.token_cache import tokenize_cached
 from pgf_plugin.datasets.tokenization import TokenizedTexts
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive
+from pgf_plugin.errors import ConfigError, DataError, check_positive, check_positive_int, check_text
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
+
+
+def _check_text_source(arguments: Mapping[str, Any]) -> None:
+    if arguments["text_features"] and arguments["tokenizer"] is not None:
+        raise ConfigError(
+            "text_features=True takes text from the file, but tokenizer is "
+            f"{arguments['tokenizer']!r}: set tokenizer=None, or text_features=False"
+        )
 
 
 @DATASETS.register_module()
@@ -74,6 +83,19 @@ class MSADataset(BaseMSADataset):
             arguments: an empty split, a modality it lacks, NaN or inf, a label outside the range.
     """
 
+    @checked_arguments(
+        _check_text_source,
+        split=check_text,
+        modalities=checks.check_used,
+        max_tokens=check_positive_int,
+        max_steps=lambda _, steps: checks.check_max_steps(steps),
+        normalize=checks.check_names,
+        clip_std=optional(check_positive),
+        nonfinite=one_of("error", "zero"),
+        label_range=checks.check_range,
+        feature_dims=checks.check_widths,
+        planted=optional(lambda _, planted: read_planting(planted)),
+    )
     def __init__(
         self,
         data_file: str,
@@ -97,13 +119,6 @@ class MSADataset(BaseMSADataset):
         transforms: Sequence[TransformLike] = (),
         planted: Mapping[str, Any] | None = None,
     ) -> None:
-        if text_features and tokenizer is not None:
-            raise ConfigError(
-                f"text_features=True takes text from the file, but tokenizer is {tokenizer!r}: "
-                "set tokenizer=None, or text_features=False"
-            )
-        check_one_of("nonfinite", nonfinite, ("error", "zero"))
-        normalize = checks.check_names("normalize", normalize)
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
         self.split = split
         self.nonfinite = nonfinite

@@ -10,6 +10,7 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from pgf_plugin.arguments import checked_arguments
 from pgf_plugin.datasets.epochs import EpochIndex
 from pgf_plugin.errors import ConfigError, check_one_of, check_positive, check_positive_int
 from pgf_plugin.registry import DATA_SAMPLERS
@@ -77,6 +78,7 @@ class LengthBucketSampler(Sampler[list[int]]):
         ValueError: for another argument that is not allowed.
     """
 
+    @checked_arguments(batch_size=check_positive_int, pool_batches=check_positive_int)
     def __init__(
         self,
         sampler: Sampler[int],
@@ -86,8 +88,8 @@ class LengthBucketSampler(Sampler[list[int]]):
         key: str | Mapping[str, float] | None = None,
     ) -> None:
         self.sampler = sampler
-        self.batch_size = check_positive_int("batch_size", batch_size)
-        self.pool_batches = check_positive_int("batch_sampler.pool_batches", pool_batches)
+        self.batch_size = batch_size
+        self.pool_batches = pool_batches
         self.drop_last = drop_last
         self._costs = _costs(_lengths(sampler), key).tolist()
 

@@ -1,10 +1,13 @@
 """Synthetic utterances whose best achievable error is known."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
+from pgf_plugin.arguments import checked_arguments, one_of, optional
+from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.synthetic_generator import (
@@ -15,7 +18,7 @@ from pgf_plugin.datasets.synthetic_generator import (
 )
 from pgf_plugin.datasets.synthetic_oracle import best_achievable_mae
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
-from pgf_plugin.errors import check_one_of
+from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.registry import DATASETS
 
 DEFAULT_SIZES = {"train": 800, "val": 200, "test": 400}
@@ -54,6 +57,19 @@ class SyntheticMSADataset(BaseMSADataset):
         MissingExtraError: if the word list (extra ``quickstart``) is not installed.
     """
 
+    required_packages: ClassVar[dict[str, str]] = {"vaderSentiment": "quickstart"}
+
+    @checked_arguments(
+        split=one_of(*SPLITS),
+        num_samples=optional(check_positive_int),
+        seed=partial(check_positive_int, at_least=0),
+        modalities=checks.check_used,
+        audio_dim=check_positive_int,
+        vision_dim=check_positive_int,
+        reversal_rate=check_fraction,
+        max_tokens=check_positive_int,
+        label_range=checks.check_range,
+    )
     def __init__(
         self,
         split: str,
@@ -72,7 +88,6 @@ class SyntheticMSADataset(BaseMSADataset):
         label_range: tuple[float, float] = (-LABEL_LIMIT, LABEL_LIMIT),
         transforms: Sequence[TransformLike] = (),
     ) -> None:
-        check_one_of("split", split, SPLITS)
         self.model = SyntheticModel(
             audio_dim, vision_dim, audio_snr_db, vision_snr_db, reversal_rate, label_scale
         )

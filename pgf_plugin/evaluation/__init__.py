@@ -1,6 +1,20 @@
-"""Metrics: pure functions, and the component that mmengine's evaluators build."""
+"""Metrics: pure functions, their catalogue, and the component that mmengine's evaluators build."""
 
-from pgf_plugin.evaluation.functional import HIGHER_IS_BETTER, METRICS, MetricInfo, msa_metrics
+from pgf_plugin.evaluation.catalogue import (
+    HIGHER_IS_BETTER,
+    METRICS,
+    SCALES,
+    MetricInfo,
+    msa_metrics,
+)
 from pgf_plugin.evaluation.metrics import MSAMetric, Prediction
 
-__all__ = ["HIGHER_IS_BETTER", "METRICS", "MSAMetric", "MetricInfo", "Prediction", "msa_metrics"]
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "METRICS",
+    "SCALES",
+    "MSAMetric",
+    "MetricInfo",
+    "Prediction",
+    "msa_metrics",
+]

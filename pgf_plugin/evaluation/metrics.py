@@ -2,35 +2,41 @@
 
 import csv
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from mmengine.evaluator import BaseMetric
+from torch import Tensor
 
 from pgf_plugin.errors import check_one_of
-from pgf_plugin.evaluation.functional import msa_metrics
+from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
 from pgf_plugin.registry import METRICS
 
 
 class Prediction(NamedTuple):
-    """One evaluated utterance."""
+    """One evaluated utterance; the prediction is a score, or one score a class."""
 
     sample_id: str
     label: float
-    prediction: float
+    prediction: float | list[float]
 
 
 @METRICS.register_module()
 class MSAMetric(BaseMetric):
     """MAE, Corr, Acc-7, Acc-5, Acc-2 and weighted F1 (has0 and non0) of one sentiment score.
 
-    Result keys are those of :data:`pgf_plugin.evaluation.functional.METRICS`, without a prefix
-    unless one is given; values are fractions. Checkpoints are chosen by ``save_best='MAE'`` with
+    These are MOSI's and MOSEI's; ``scale`` chooses those of CH-SIMS or of three classes. Result
+    keys are those of :data:`pgf_plugin.evaluation.catalogue.SCALES`, without a prefix unless one
+    is given; values are fractions. Checkpoints are chosen by ``save_best='MAE'`` with
     ``rule='less'``.
 
     Args:
+        scale: ``'mosi'``, ``'mosei'``, ``'sims'``, ``'simsv2'``, or ``'classes'`` for negative (0),
+            neutral (1) and positive (2), where a model predicts a score for each.
+        reproduce_mmsa: report MMSA's value also where it is NaN or wrong; the cases are listed in
+            :mod:`pgf_plugin.evaluation.functional`.
         out_file: ``.json`` or ``.csv`` file for the predictions of every evaluation, one row an
             utterance (sample_id, label, prediction), for paired tests; a later evaluation
             overwrites it.
@@ -41,56 +47,89 @@ class MSAMetric(BaseMetric):
         predictions: rows of the latest evaluation, in the order of the dataset.
 
     Raises:
-        ValueError: on evaluation, for a sample without label or prediction, for more than one
-            score a sample, and for predictions that are not finite (a run that diverged).
+        ValueError: for an unknown scale; on evaluation, for a sample without label or prediction,
+            for another number of scores a sample than the scale has, a label that is no class, and
+            for predictions that are not finite (a run that diverged).
     """
 
     # An empty string, unlike None, means "no prefix" without a warning.
     default_prefix = ""
 
-    def __init__(self, out_file: str | Path | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        out_file: str | Path | None = None,
+        scale: str = "mosi",
+        reproduce_mmsa: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.scale = check_one_of("MSAMetric.scale", scale, SCALES)
+        self.reproduce_mmsa = reproduce_mmsa
         self.out_file = None if out_file is None else Path(out_file)
         if self.out_file is not None:
             check_one_of("the suffix of MSAMetric.out_file", self.out_file.suffix, _WRITERS)
         self.predictions: list[Prediction] = []
+        self._dtypes: dict[str, torch.dtype] = {}
+
+    @classmethod
+    def metric_names(cls, **arguments: Any) -> tuple[str, ...]:
+        """Names, without prefix, of what a metric with these arguments returns."""
+        scale = arguments.get("scale", "mosi")
+        return tuple(info.name for info in SCALES.get(scale, ()))
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect one batch of predicted samples."""
         for sample in data_samples:
             sample_id = str(sample.get("sample_id", len(self.results)))
-            label, prediction = (_score(sample, sample_id, key) for key in ("label", "prediction"))
+            (label,) = self._numbers(sample, sample_id, "label", 1)
+            scores = self._numbers(sample, sample_id, "prediction", self._num_scores)
+            prediction = scores if self._num_scores > 1 else scores[0]
             self.results.append(Prediction(sample_id, label, prediction))
 
-    def compute_metrics(self, results: list[tuple[str, float, float]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Return the metrics of a whole dataset and keep its predictions."""
         # BaseMetric hands named tuples back as plain ones.
         self.predictions = [Prediction(*row) for row in results]
-        diverged = [row.sample_id for row in self.predictions if not math.isfinite(row.prediction)]
-        if diverged:
-            raise ValueError(
-                f"the model predicts NaN or infinity for {len(diverged)} of {len(results)} samples "
-                f"(first: {diverged[0]!r}): the run diverged; lower optim_wrapper.optimizer.lr or "
-                "set optim_wrapper.clip_grad"
+        # Back in the precision that they came in: it decides about scores at the edge of a class.
+        prediction, label = (
+            torch.tensor(
+                [getattr(row, key) for row in self.predictions], dtype=self._dtypes.get(key)
             )
+            for key in ("prediction", "label")
+        )
+        self._check_finite(prediction)
         if self.out_file is not None:
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
             _WRITERS[self.out_file.suffix](self.out_file, self.predictions)
-        return msa_metrics(
-            [row.prediction for row in self.predictions], [row.label for row in self.predictions]
-        )
+        return msa_metrics(prediction, label, self.scale, reproduce_mmsa=self.reproduce_mmsa)
 
+    @property
+    def _num_scores(self) -> int:
+        return 3 if self.scale == "classes" else 1
 
-def _score(sample: dict, sample_id: str, key: str) -> float:
-    if key not in sample:
-        raise ValueError(f"MSAMetric: sample {sample_id!r} has no {key}")
-    value = sample[key]
-    if value.numel() != 1:
-        raise ValueError(
-            f"MSAMetric scores one number a sample, but the {key} of {sample_id!r} has "
-            f"{value.numel()}"
-        )
-    return float(value)
+    def _numbers(self, sample: dict, sample_id: str, key: str, count: int) -> list[float]:
+        if key not in sample:
+            raise ValueError(f"MSAMetric: sample {sample_id!r} has no {key}")
+        value = sample[key]
+        if value.numel() != count:
+            expected = "one number" if count == 1 else f"{count} scores, one a class,"
+            raise ValueError(
+                f"MSAMetric(scale={self.scale!r}) takes {expected} a sample, but the {key} of "
+                f"{sample_id!r} has {value.numel()}: set the scale of val_evaluator and "
+                "test_evaluator, or out_features of the model's head"
+            )
+        self._dtypes[key] = value.dtype
+        return value.flatten().tolist()
+
+    def _check_finite(self, prediction: Tensor) -> None:
+        bad = ~prediction.isfinite().reshape(len(prediction), -1).all(dim=1)  # (N,)
+        if bad.any():
+            first = self.predictions[int(bad.long().argmax())].sample_id
+            raise ValueError(
+                f"the model predicts NaN or infinity for {int(bad.sum())} of {len(bad)} samples "
+                f"(first: {first!r}): the run diverged; lower optim_wrapper.optimizer.lr or "
+                "set optim_wrapper.clip_grad"
+            )
 
 
 def _write_json(path: Path, rows: list[Prediction]) -> None:

@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
 
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.hooks.model_access import unwrap
@@ -29,7 +30,9 @@ class ExactResumeHook(Hook):
     goes on with new random numbers, and says so.
 
     A loop of steps (``by_epoch=False``) goes on from any step. A loop of epochs goes on from the
-    end of an epoch only, because mmengine begins at its first batch.
+    end of an epoch only, because mmengine begins at its first batch. There, ``persistent_workers``
+    change no number: neither of a resumed run nor of an undisturbed one. What a dataset draws from
+    the global generators in workers that persist is not resumed.
 
     Raises:
         ConfigError: before a resumed training, if the checkpoint was saved inside an epoch, or the
@@ -46,6 +49,12 @@ class ExactResumeHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Remember which epoch has begun."""
         self._epoch = runner.epoch
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            _keep_pace(runner.train_loop.dataloader)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Draw what the validation would draw without persistent workers."""
+        _keep_pace(getattr(runner.val_loop, "dataloader", None))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the state of the run to a checkpoint that can be resumed."""
@@ -90,6 +99,17 @@ class ExactResumeHook(Hook):
         _restore_early_stopping(runner, saved["early_stopping"])
         _restore_gradients(runner, saved["gradients"])
         _restore_random_state(runner, saved["random"])
+
+
+def _keep_pace(loader: DataLoader | None) -> None:
+    """Draw the number that a loader draws in each epoch, to seed its workers, if they are new.
+
+    Workers that persist are new in the first epoch of a process alone, which is another one where a
+    run is resumed: dropout would get other numbers there.
+    """
+    persistent = loader is not None and getattr(loader, "persistent_workers", False)
+    if persistent and getattr(loader, "_iterator", None) is not None:
+        torch.empty((), dtype=torch.int64).random_()
 
 
 class _RestoringBatches:

@@ -9,6 +9,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from pgf_plugin.checkpoint_files import ATOMIC_BACKEND, remove_unfinished
+from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
+from pgf_plugin.checkpoint_space import check_space
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.registry import HOOKS
 
@@ -17,10 +19,11 @@ from pgf_plugin.registry import HOOKS
 class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` that writes whole files, at moments a run can go on from.
 
-    Two differences. A file is written under another name and then renamed, so that a kill leaves
-    the file before it. And where a validation is due, the checkpoint is saved after it and not
+    Three differences. A file is written under another name and then renamed, so that a kill leaves
+    the file before it. Where a validation is due, the checkpoint is saved after it and not
     before: the validation, its metrics, the best checkpoint and every hook that follows them
-    belong to what a resumed run must not do again and must not miss.
+    belong to what a resumed run must not do again and must not miss. And the best checkpoint
+    before goes when no file names it any more.
 
     Args:
         max_keep_ckpts: -1 keeps all; otherwise at least 2, because the oldest is deleted before
@@ -30,9 +33,12 @@ class SafeCheckpointHook(CheckpointHook):
 
     Raises:
         ConfigError: if one checkpoint alone is to be kept.
+        DataError: for a checkpoint whose layout is of a later version.
+        WorkDirError: before training, if the disk has clearly too little room.
     """
 
     backend_args: dict | None
+    last_ckpt: str | None
 
     def __init__(
         self, *, max_keep_ckpts: int = -1, backend_args: dict | None = None, **kwargs: Any
@@ -53,9 +59,22 @@ class SafeCheckpointHook(CheckpointHook):
             self.backend_args = {"backend": ATOMIC_BACKEND}
         super().before_train(runner)
         self._due = False
+        if runner.iter > 0:  # resumed: whether a new best is followed by a checkpoint hangs on it
+            self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
         if local and is_main_process():
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
+            check_space(runner, self, Path(self.out_dir))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse a layout of a later version."""
+        check_schema(checkpoint.get("meta"), "the checkpoint")
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Say in which layout the file is; leave what was logged out of a file of weights."""
+        checkpoint["meta"][META_KEY] = schema_stamp()
+        if "optimizer" not in checkpoint:
+            checkpoint["message_hub"] = {**checkpoint["message_hub"], "log_scalars": {}}
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Keep the metrics until every hook has seen them."""
@@ -63,25 +82,62 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_val(self, runner: Runner) -> None:
         """Save the best checkpoint, and the one that waited for this validation."""
+        before, last = self._best_paths(), self.last_ckpt
+        # mmengine would remove the best of before first, and save the run once more last.
+        self._set_best_paths(dict.fromkeys(before))
+        self.last_ckpt = None
         super().after_val_epoch(runner, self._metrics)
-        if not self._due:
-            return
+        self.last_ckpt = last
+        new = {key: path for key, path in self._best_paths().items() if path is not None}
+        self._set_best_paths({**before, **new})
+        if self._due or (new and last is not None):
+            self.save_validated(runner, again=bool(new))
         self._due = False
+        for key, path in new.items():
+            self._remove(before[key], unless=path)
+
+    def save_now(self, runner: Runner) -> None:
+        """Save after this epoch, or step, though none is due; or after its validation."""
+        step = (runner.epoch if self.by_epoch else runner.iter) + 1
+        if not self._due and self._path(step) != self.last_ckpt:
+            self._save_checkpoint(runner)
+
+    def save_validated(self, runner: Runner, again: bool = False) -> None:
+        """Save after a validation, if that is not done; ``again`` where a better best is known."""
         step = runner.epoch if self.by_epoch else runner.iter
-        path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
-        # A new best checkpoint has already saved this one, too.
-        if path != self.last_ckpt:
+        if again or self._path(step) != self.last_ckpt:
             meta = {"epoch": runner.epoch, "iter": runner.iter}
             self._save_checkpoint_with_step(runner, step, meta=meta)
 
     def _save_checkpoint(self, runner: Runner) -> None:
-        if _validates_next(runner, self.by_epoch):
+        if validates_next(runner, self.by_epoch):
             self._due = True
         else:
             super()._save_checkpoint(runner)
 
+    def _path(self, step: int) -> str:
+        return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
 
-def _validates_next(runner: Runner, by_epoch: bool) -> bool:
+    def _best_paths(self) -> dict[str, str | None]:
+        """The best checkpoint by each metric that chooses one."""
+        if not self.save_best:
+            return {}
+        if len(self.key_indicators) == 1:
+            return {self.key_indicators[0]: self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best_paths(self, paths: dict[str, str | None]) -> None:
+        if paths and len(self.key_indicators) == 1:
+            (self.best_ckpt_path,) = paths.values()
+        elif paths:
+            self.best_ckpt_path_dict = paths
+
+    def _remove(self, path: str | None, unless: str | None) -> None:
+        if path and path != unless and is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+
+
+def validates_next(runner: Runner, by_epoch: bool) -> bool:
     """Whether mmengine's loop validates between this epoch, or step, and the next."""
     loop = runner.train_loop
     if runner.val_loop is None:

@@ -10,20 +10,35 @@ from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
 from pgf_plugin.models.fusions.gate import PGFGate
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
 from pgf_plugin.models.heads.regression import MSARegressionHead
+from pgf_plugin.models.lmf import LMF, LMFHead
+from pgf_plugin.models.losses.classification import MSAClassificationLoss
 from pgf_plugin.models.losses.regression import MSARegressionLoss
+from pgf_plugin.models.mag_bert import MAGBert, MAGBertHead
 from pgf_plugin.models.meta import build_on_meta
 from pgf_plugin.models.misa import MISA, MISAHead
+from pgf_plugin.models.mma import MMA
+from pgf_plugin.models.mmsa_model import MMSAModel
 from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
 from pgf_plugin.models.pgf_net import PGFNet
+from pgf_plugin.models.self_mm import SelfMM, SelfMMHead
 from pgf_plugin.models.text_only import TextOnlyNet
+from pgf_plugin.models.tfn import TFN, TFNHead
 
 __all__ = [
+    "LMF",
     "MISA",
+    "MMA",
+    "TFN",
     "Fused",
     "HFTextEncoder",
+    "LMFHead",
+    "MAGBert",
+    "MAGBertHead",
     "MISAHead",
+    "MMSAModel",
+    "MSAClassificationLoss",
     "MSADataPreprocessor",
     "MSAModel",
     "MSARegressionHead",
@@ -37,6 +52,9 @@ __all__ = [
     "PGFGate",
     "PGFNet",
     "PrecomputedTextEncoder",
+    "SelfMM",
+    "SelfMMHead",
+    "TFNHead",
     "TextOnlyNet",
     "build_module",
     "build_on_meta",

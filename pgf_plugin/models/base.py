@@ -71,6 +71,14 @@ class MSAModel(BaseModel):
         """Losses beside the task loss, weighted, with names that contain ``loss``."""
         return {}
 
+    def losses(
+        self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
+    ) -> dict[str, Tensor]:
+        """The task loss and the auxiliary losses of a batch, by names that contain ``loss``."""
+        _check_count("loss", data_samples, prediction)
+        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
+        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
+
     def forward(
         self,
         inputs: dict[str, Tensor],
@@ -95,8 +103,7 @@ class MSAModel(BaseModel):
                 batch lacks, a width that differs from ``feature_dims``, or a missing label.
         """
         check_one_of("mode", mode, MODES)
-        for name in outputs:
-            check_one_of(f"outputs of {type(self).__name__}", name, self.available_outputs)
+        self._check_outputs(outputs)
         self._check_inputs(inputs)
         fused = self.fuse(inputs, self.extract(inputs), outputs)
         prediction = self.head(fused.pooled)  # (B, n_out)
@@ -105,15 +112,8 @@ class MSAModel(BaseModel):
                 prediction=prediction, **{name: fused.intermediates[name] for name in outputs}
             )
         if mode == "loss":
-            return self._losses(prediction, fused, data_samples or [])
+            return self.losses(prediction, fused, data_samples or [])
         return self._predictions(prediction, data_samples)
-
-    def _losses(
-        self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
-    ) -> dict[str, Tensor]:
-        _check_count("loss", data_samples, prediction)
-        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
-        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
 
     def _predictions(
         self, prediction: Tensor, data_samples: list[MSADataSample] | None
@@ -123,6 +123,13 @@ class MSAModel(BaseModel):
         for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
             sample.prediction = row
         return samples
+
+    def _check_outputs(self, outputs: Collection[str]) -> None:
+        key = f"outputs of {type(self).__name__}"
+        if outputs and not self.available_outputs:
+            raise ValueError(f"{key} must be empty, because it has none, got {list(outputs)!r}")
+        for name in outputs:
+            check_one_of(key, name, self.available_outputs)
 
     def _check_inputs(self, inputs: dict[str, Tensor]) -> None:
         for name, width in self.feature_dims.items():

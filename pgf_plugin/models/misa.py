@@ -38,7 +38,7 @@ class MISA(MSAModel):
     The defaults are MMSA's for MOSI. Unlike MMSA 2.2.1, audio and vision have lengths of their own
     (it takes the text's), the text may have any width, and parts that no loss trains are left out
     (the shared-private discriminator, the LayerNorm of the text). The similarity is CMD; the
-    adversarial variant is left out.
+    adversarial variant is left out. ``reference=True`` takes the lengths as MMSA does.
 
     Args:
         encoder: any text encoder.
@@ -52,6 +52,8 @@ class MISA(MSAModel):
         similarity_weight: weight of the similarity loss (alpha).
         reconstruction_weight: weight of the reconstruction loss (gamma).
         num_moments: highest moment that the similarity loss compares.
+        reference: whether the first steps of audio and vision are read, as many as the text has
+            tokens, as MMSA 2.2.1 does, whatever their own lengths.
         head: see :class:`MISAHead`.
         loss: see :class:`~pgf_plugin.models.base.MSAModel`.
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
@@ -75,6 +77,7 @@ class MISA(MSAModel):
         similarity_weight: float = 0.3,
         reconstruction_weight: float = 1.0,
         num_moments: int = 5,
+        reference: bool = False,
         head: ComponentConfig | None = None,
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
@@ -82,6 +85,7 @@ class MISA(MSAModel):
         super().__init__(
             feature_dims, loss or {"type": "MSARegressionLoss", "kind": "mse"}, data_preprocessor
         )
+        self.reference = reference
         self.num_moments = check_positive_int("num_moments", num_moments)
         if rnn_features is not None:
             check_positive_int("rnn_features", rnn_features)
@@ -112,7 +116,8 @@ class MISA(MSAModel):
         """Encode each modality as one vector, (B, d) by name."""
         utterances = {"text": self.encoder(inputs).pool("mean")}
         for name, encoder in self.sequence_encoders.items():
-            utterances[name] = encoder(MaskedSequence(inputs[name], inputs[f"{name}_mask"]))
+            mask = _first_steps(inputs, name) if self.reference else inputs[f"{name}_mask"]
+            utterances[name] = encoder(MaskedSequence(inputs[name], mask))
         return {name: self.projections[name](value) for name, value in utterances.items()}
 
     def fuse(
@@ -188,6 +193,18 @@ class MISAHead(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, D) -> (B, n_out)."""
         return self.layers(pooled)
+
+
+def _first_steps(inputs: dict[str, Tensor], name: str) -> Tensor:
+    """Mask (B, T) of as many steps of modality ``name`` as the text has tokens."""
+    lengths, steps = inputs["attention_mask"].sum(1), inputs[name].shape[1]
+    if int(lengths.max()) > steps:
+        raise ValueError(
+            f"model.reference=True reads as many steps of {name} as the text has tokens, "
+            f"{int(lengths.max())}, but the batch has {steps}: pad the batches to a fixed length "
+            "(collate_fn=dict(type='msa_collate', pad_to=…)), or set model.reference=False"
+        )
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
 def _projection(in_features: int, width: int) -> nn.Sequential:

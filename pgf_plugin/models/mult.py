@@ -1,18 +1,19 @@
 """MulT: every modality attends to every other, step by step."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
+from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
-from pgf_plugin.models.encoders.sequence import TemporalConv, last_step
+from pgf_plugin.models.by_modality import by_modality
+from pgf_plugin.models.encoders.sequence import InputDropout, TemporalConv, last_step
 from pgf_plugin.models.fusions.crossmodal import CrossmodalTransformer
 from pgf_plugin.registry import MODELS
-from pgf_plugin.structures import MODALITIES, MaskedSequence
+from pgf_plugin.structures import MaskedSequence
 
 _ATTENTION_DROPOUT = {"text": 0.3, "audio": 0.2, "vision": 0.0}
 
@@ -32,6 +33,7 @@ class MulT(MSAModel):
     The defaults are MMSA's for MOSI, with the paper's position embedding. Unlike MMSA 2.2.1,
     padding is not attended to, nor convolved into real steps, nor read as the last step;
     convolutions keep the length; a modality is projected also if it has the right width already.
+    ``reference=True`` computes as MMSA does in all four, on batches padded to fixed lengths.
 
     Args:
         encoder: any text encoder.
@@ -49,6 +51,8 @@ class MulT(MSAModel):
         text_dropout: rate on the text encoder's states.
         causal: see :class:`CrossmodalTransformer`.
         position_embedding: see :class:`CrossmodalTransformer`.
+        reference: whether to take padding for real steps and shorten sequences by
+            ``kernel_size - 1``, as MMSA 2.2.1 does; a prediction then depends on the padding.
         head: see :class:`MulTHead`.
         loss: see :class:`~pgf_plugin.models.base.MSAModel`.
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
@@ -75,14 +79,16 @@ class MulT(MSAModel):
         text_dropout: float = 0.5,
         causal: bool = True,
         position_embedding: bool = True,
+        reference: bool = False,
         head: ComponentConfig | None = None,
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
     ) -> None:
         super().__init__(feature_dims, loss, data_preprocessor)
+        self.reference = reference
         names = ("text", *self.feature_dims)
-        kernels = _by_modality("kernel_size", kernel_size, names, check_positive_int)
-        dropouts = _by_modality(
+        kernels = by_modality("kernel_size", kernel_size, names, check_positive_int)
+        dropouts = by_modality(
             "attention_dropout",
             _ATTENTION_DROPOUT if attention_dropout is None else attention_dropout,
             names,
@@ -111,11 +117,12 @@ class MulT(MSAModel):
         # Last: every setting has been checked by now, and an encoder may take long to load.
         self.encoder = build_module(encoder)
         dims: dict[str, Any] = {"text": self.encoder.hidden_size, **self.feature_dims}
+        rates = dict.fromkeys(names, 0.0) | {"text": text_dropout}
         self.projections = nn.ModuleDict(
             {
-                name: TemporalConv(
-                    dims[name], width, kernels[name], text_dropout if name == "text" else 0.0
-                )
+                name: InputDropout(rates[name])
+                if reference and dims[name] == width
+                else TemporalConv(dims[name], width, kernels[name], rates[name], not reference)
                 for name in names
             }
         )
@@ -125,6 +132,8 @@ class MulT(MSAModel):
         sequences = {"text": self.encoder(inputs)}
         for name in self.feature_dims:
             sequences[name] = MaskedSequence(inputs[name], inputs[f"{name}_mask"])
+        if self.reference:
+            sequences = {name: value.unmasked() for name, value in sequences.items()}
         return {name: self.projections[name](value) for name, value in sequences.items()}
 
     def fuse(
@@ -225,19 +234,3 @@ class MulTHead(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, D) -> (B, n_out)."""
         return self.out(pooled + self.block(pooled))
-
-
-def _by_modality(
-    key: str, setting: Any, names: Collection[str], check: Callable[[str, Any], Any]
-) -> dict[str, Any]:
-    """One checked value for each of ``names``, from a single value or a mapping."""
-    if not isinstance(setting, Mapping):
-        return dict.fromkeys(names, check(key, setting))
-    for name in setting:
-        check_one_of(f"a key of {key}", name, MODALITIES)
-    if missing := [name for name in names if name not in setting]:
-        raise ValueError(
-            f"{key} must have a value for every modality that is used, got {dict(setting)!r} "
-            f"without {missing}"
-        )
-    return {name: check(f"{key}.{name}", setting[name]) for name in names}

@@ -57,12 +57,7 @@ class PGFNet(MSAModel):
         self.pooling = check_one_of("pooling", pooling, POOLINGS)
         self.start_fusion_layer = start_fusion_layer
         self.encoder = build_module(encoder)
-        num_layers = _count_layers(self.encoder)
-        if start_fusion_layer >= num_layers:
-            raise ValueError(
-                f"start_fusion_layer must be below the encoder's {num_layers} layers, got "
-                f"{start_fusion_layer}"
-            )
+        num_layers = count_layers(self, start_fusion_layer)
         if not self.feature_dims:
             self.available_outputs = ("modality_features",)
         width = self.encoder.hidden_size
@@ -107,11 +102,22 @@ class PGFNet(MSAModel):
         return Fused(pooled, named)
 
 
-def _count_layers(encoder: nn.Module) -> int:
-    number: int | None = getattr(encoder, "num_layers", None)
+def count_layers(model: Any, start_fusion_layer: int) -> int:
+    """Return how many layers the encoder of ``model`` has.
+
+    Raises:
+        ValueError: if it has none to fuse in, or fusion starts past the last.
+    """
+    number: int | None = getattr(model.encoder, "num_layers", None)
     if number is None:
         raise ValueError(
-            f"encoder: PGFNet fuses inside the layers of its encoder; {type(encoder).__name__} has "
-            "none. Use HFTextEncoder, or a model that fuses after it (MulT, MISA)"
+            f"encoder: {type(model).__name__} fuses inside the layers of its encoder; "
+            f"{type(model.encoder).__name__} has none. Use HFTextEncoder, or a model that fuses "
+            "after it (MulT, MISA)"
+        )
+    if start_fusion_layer >= number:
+        raise ValueError(
+            f"start_fusion_layer must be below the encoder's {number} layers, got "
+            f"{start_fusion_layer}"
         )
     return number

@@ -69,6 +69,13 @@ def test_the_same_seed_gives_the_same_numbers(run):
     assert first.results[0].metrics != first.results[2].metrics  # another seed
 
 
+def test_a_trial_does_not_depend_on_those_before_it(run):
+    alone, _ = run("alone", models=["Text only"], seeds=[1])
+    together, _ = run("together")
+    (expected,) = metrics_of(alone).values()
+    assert metrics_of(together)["Text only", 1] == expected
+
+
 def test_finished_trials_are_not_repeated(run):
     first, _ = run()
     stamps = {trial.seed: os.stat(folder(first, trial)).st_mtime_ns for trial in first.results[::2]}
@@ -203,7 +210,7 @@ def test_a_malformed_bench_is_refused_with_every_problem(tmp_path, bench, proble
 
 def test_a_bench_whose_models_would_all_become_one_is_refused(tmp_path):
     config = Config(dict(model=dict(type="MulT"), bench=dict(models={"A": "a"}, seeds=[0])))
-    with pytest.raises(ConfigError, match=r"model.type is 'MulT'"):
+    with pytest.raises(ConfigError, match=r"model.type: is 'MulT'"):
         plan_trials(config, tmp_path)
 
 

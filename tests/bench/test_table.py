@@ -7,11 +7,12 @@ from rich.console import Console
 
 from pgf_plugin.bench import Spread, TrialResult, collect
 from pgf_plugin.bench.table import MISSING, caption, markdown_table, terminal_tables
-from pgf_plugin.evaluation import METRICS
+from pgf_plugin.evaluation import SCALES
 
 
-def finished(model, seed, **metrics):
-    values = dict.fromkeys(METRICS, 0.5 + seed / 100) | metrics
+def finished(model, seed, scale="mosi", **metrics):
+    names = [info.name for info in SCALES[scale]]
+    values = dict.fromkeys(names, 0.5 + seed / 100) | metrics
     counts = dict(trainable=1_500_000, total=23_000_000, trainable_without_encoder=999)
     return TrialResult(model, seed, "", metrics=values, ms_per_utterance=1.5, **counts)
 
@@ -53,6 +54,14 @@ def test_one_seed_has_no_deviation():
     assert "±" not in table + caption(rows)[0]
     assert "nan" not in table
     assert caption(rows)[0].startswith("One seed a model (seed 3), so no standard deviation")
+
+
+def test_the_metrics_of_ch_sims_have_columns_of_their_own():
+    rows = collect([finished("A", 0, "sims", Acc3=0.625), failed("B", 0)])
+    table = markdown_table(rows)
+    assert table.startswith("| model | MAE | Corr | Acc-5 | Acc-3 | Acc-2 | F1 | trainable ")
+    assert cells(table, "A")[1:7] == ["0.500", "0.500", "50.0", "62.5", "50.0", "50.0"]
+    assert len(cells(table, "A")) == len(cells(table, "B"))
 
 
 def test_no_seed_has_no_mean():

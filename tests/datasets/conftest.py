@@ -17,3 +17,11 @@ def mosi_file() -> Path:
     if not MOSI.is_file():
         pytest.skip(f"the real CMU-MOSI table is not at {MOSI}")
     return MOSI
+
+
+@pytest.fixture(scope="session")
+def misa_file() -> Path:
+    path = MOSI.with_name("misa_dev.pkl")
+    if not path.is_file():
+        pytest.skip(f"the real MISA pickle of CMU-MOSI is not at {path}")
+    return path

@@ -24,8 +24,10 @@ def test_defines_what_a_leaf_config_needs_and_nothing_else(name):
         "encoder", "feature_dims", *LOADERS, "val_evaluator", "test_evaluator",
     }  # fmt: skip
     for loader in LOADERS:
-        assert config[loader].dataset.tokenizer == config.encoder
-        assert config[loader].dataset.split == loader.removesuffix("_dataloader")
+        dataset = config[loader].dataset
+        from_file = dataset.get("text_features", False)
+        assert dataset.tokenizer == (None if from_file else config.encoder)
+        assert dataset.split == loader.removesuffix("_dataloader")
 
 
 def test_synthetic_loaders(encoder):

@@ -66,7 +66,7 @@ def test_options_are_those_of_the_format(tmp_path):
     path = write_mmsa(tmp_path / "features.pkl", mmsa_content(aligned=True))
     with pytest.raises(ValueError, match=r"option of the format 'mmsa' .*'audio_file'"):
         read_table(path, audio_fil="x.pkl")
-    with pytest.raises(ValueError, match="format must be one of 'npz'"):
+    with pytest.raises(ValueError, match=r"format must be one of .*'npz'"):
         read_table(path, format="mmsa2")
     with pytest.raises(DataError, match="expected a list of"):
         read_table(path, format="misa")

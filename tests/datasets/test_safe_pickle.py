@@ -168,6 +168,7 @@ def test_truncated_at_any_offset(tmp_path, aligned):
         np.array([b"a", b"bcd"]),
         np.array(["text", None, 3], dtype=object),
         np.array([np.arange(2), np.arange(3)], dtype=object),
+        np.array([np.arange(2), None, np.arange(2)], dtype=object)[::2],
         np.zeros((0, 5), np.float32),
         np.float32(1.5),
         np.str_("text"),

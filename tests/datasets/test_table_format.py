@@ -94,6 +94,11 @@ def test_encodings_and_separators(tmp_path, encoding, separator):
     assert (table.texts, table.splits["split"].tolist()) == (["你好"], ["train"])
 
 
+def test_parquet_is_told_by_its_content(tmp_path):
+    path = write_table(tmp_path / "data.parquet", ROWS).rename(tmp_path / "data.bin")
+    assert read_table(path).ids == ["a", "b", "007", "d"]
+
+
 def test_without_ids_or_splits(tmp_path):
     rows = [{"text": row["text"], "label": row["label"]} for row in ROWS]
     path = write_table(tmp_path / "data.csv", rows)

@@ -1,19 +1,16 @@
 """Runs that are killed and resumed: they end as the undisturbed run does, bit for bit."""
 
-import json
-import os
 import random
 import resource
 import signal
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from killed_runs import MAE, KillHook, NoisySynthetic, assert_same, in_child, outcome
 from mmengine.dataset import DefaultSampler
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -26,56 +23,8 @@ from pgf_plugin.hooks.random_state import random_state, set_random_state
 pytestmark = pytest.mark.engine
 
 EPOCHS = 5
+LAST = f"epoch_{EPOCHS}.pth"
 STEPS = 4  # an epoch
-STAGES = ("before_train_iter", "after_train_iter", "after_train_epoch", "before_val_epoch")
-STAGES += ("after_val_epoch", "after_val", "before_save_checkpoint")
-
-
-class NoisySynthetic(torch.utils.data.Dataset):
-    """Synthetic samples whose features are disturbed anew each time, by all three generators."""
-
-    def __init__(self, count: int) -> None:
-        drawn = np.random.default_rng(count)
-        self.text = drawn.normal(size=(count, 3, 4)).astype(np.float32)
-        self.labels = self.text[:, :, 0].sum(1, keepdims=True)
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-    def __getitem__(self, index: int) -> dict:
-        noise = 1 + 0.1 * (random.random() + np.random.normal() + float(torch.rand(())))
-        return {
-            "sample_id": f"synthetic_{index}",
-            "raw_text": "",
-            "label": self.labels[index],
-            "text": self.text[index] * np.float32(noise),
-        }
-
-
-class MAE(BaseMetric):
-    default_prefix = ""
-
-    def process(self, data_batch, data_samples):
-        self.results += [float(abs(s["prediction"] - s["label"])) for s in data_samples]
-
-    def compute_metrics(self, results):
-        return {"MAE": float(np.mean(results))}
-
-
-class KillHook(Hook):
-    """Kills its own process at the ``count``-th of all moments that a hook sees."""
-
-    priority = "LOWEST"
-
-    def __init__(self, count: int) -> None:
-        self.left = count
-        for stage in STAGES:
-            setattr(self, stage, self._tick)
-
-    def _tick(self, runner, **_) -> None:
-        self.left -= 1
-        if self.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def loader(count: int, shuffle: bool, num_workers: int = 0, seed: int = 5) -> DataLoader:
@@ -124,74 +73,15 @@ def make_runner(folder: Path, *hooks: Hook, **overrides) -> Runner:
     return Runner(**{**config, **overrides})
 
 
-def in_child(work: Callable[[], object]) -> int:
-    """Run ``work`` in a forked process and return its status, negative for a signal."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
-        child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def train(folder: Path, *hooks: Hook, **overrides) -> int:
     return in_child(lambda: make_runner(folder, *hooks, **overrides).train())
-
-
-def outcome(folder: Path, name: str = f"epoch_{EPOCHS}.pth") -> dict:
-    """All that must not differ: every checkpoint kept, and what was logged of every step."""
-    files = {p.name: torch.load(p, weights_only=True) for p in folder.glob("*.pth")}
-    last = files[name]
-    hub = last["message_hub"]
-    histories = {key: h.data for key, h in hub["log_scalars"].items() if "time" not in key}
-    scores = {k: v for k, v in hub["runtime_info"].items() if k in ("best_score", "iter", "epoch")}
-    return {
-        "files": sorted(files),
-        "state": {k: last[k] for k in ("state_dict", "optimizer", "param_schedulers")},
-        "resume": {key: files[key]["pgf_resume"] for key in files if "best" not in key},
-        "best": [files[name]["state_dict"] for name in sorted(files) if name.startswith("best")],
-        "histories": histories,
-        "scores": scores,
-        "scalars": scalars(folder),
-    }
-
-
-def scalars(folder: Path) -> dict:
-    """The lines of ``scalars.json`` without times; of a step logged twice, the last."""
-    lines: dict = {}
-    for path in sorted(folder.glob("*/vis_data/scalars.json"), key=lambda p: p.stat().st_mtime_ns):
-        for text in path.read_text().splitlines():
-            line = {k: v for k, v in json.loads(text).items() if "time" not in k}
-            lines["val" if "MAE" in line else "train", line["step"]] = line
-    return lines
-
-
-def assert_same(one, other, place: str = "") -> None:
-    assert type(one) is type(other), place
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), place
-        for key, value in one.items():
-            assert_same(value, other[key], f"{place}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), place
-        for number, value in enumerate(one):
-            assert_same(value, other[number], f"{place}[{number}]")
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), place
-    else:
-        np.testing.assert_array_equal(one, other, place)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert train(folder) == 0
-    return outcome(folder)
+    return outcome(folder, LAST)
 
 
 def test_the_undisturbed_run_is_a_fair_trial(undisturbed, tmp_path):
@@ -199,7 +89,7 @@ def test_the_undisturbed_run_is_a_fair_trial(undisturbed, tmp_path):
     assert len(undisturbed["resume"][f"epoch_{EPOCHS - 1}.pth"]["gradients"]) > 0
     assert len(undisturbed["scalars"]) == EPOCHS * (STEPS + 1)
     assert train(tmp_path) == 0
-    assert_same(outcome(tmp_path), undisturbed)
+    assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -216,7 +106,7 @@ def test_a_run_killed_anywhere_ends_as_the_undisturbed_one(undisturbed, tmp_path
         assert all(is_intact(path) for path in tmp_path.glob("*.pth"))
     assert kills > 0
     assert train(tmp_path) == 0
-    assert_same(outcome(tmp_path), undisturbed)
+    assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
 @pytest.mark.slow
@@ -224,7 +114,7 @@ def test_a_run_killed_anywhere_ends_as_the_undisturbed_one(undisturbed, tmp_path
 def test_a_run_killed_at_any_moment_ends_as_the_undisturbed_one(undisturbed, tmp_path, count):
     assert train(tmp_path, KillHook(count)) in (0, -signal.SIGKILL)
     assert train(tmp_path) == 0
-    assert_same(outcome(tmp_path), undisturbed)
+    assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
 def test_without_the_hook_it_would_differ(undisturbed, tmp_path):
@@ -270,7 +160,7 @@ def test_a_kill_during_the_save_leaves_the_checkpoint_before(undisturbed, tmp_pa
     assert find_resumable(tmp_path).path == tmp_path / "epoch_2.pth"
     assert train(tmp_path) == 0
     assert not list(tmp_path.glob("*.tmp"))
-    assert_same(outcome(tmp_path), undisturbed)
+    assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path):
@@ -290,7 +180,7 @@ def test_a_truncated_newest_file_falls_back_and_ends_the_same(undisturbed, tmp_p
     assert found.damaged == (newest,)
     assert found.path != newest
     assert train(tmp_path) == 0
-    assert_same(outcome(tmp_path), undisturbed)
+    assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
 def test_early_stopping_waits_on_and_a_stopped_run_stays_stopped(tmp_path):

@@ -52,15 +52,17 @@ def random_inputs(
     seed: int = 0,
     tokens: bool = False,
     padding_id: int = 0,
+    dims: dict[str, int] = DIMS,
 ) -> dict[str, Tensor]:
-    """Text, audio and vision of the given real lengths; text as features, or as ``tokens``.
+    """Text and the modalities of ``dims``, of real lengths; text as features, or as ``tokens``.
 
     The real steps depend on ``seed``, ``lengths`` and ``tokens`` alone: not on ``extra``, the
     padded steps beyond the longest sample, nor on what fills them.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = {}
-    for name, steps in lengths.items():
+    for name in ("text", *dims):
+        steps = lengths[name]
         longest = max(1, *steps) + extra
         if tokens and name == "text":
             values = torch.full((len(steps), longest), padding_id)
@@ -69,7 +71,7 @@ def random_inputs(
                     FIRST_WORD, VOCABULARY, (length,), generator=generator
                 )
         else:
-            dim = {"text": TEXT_DIM, **DIMS}[name]
+            dim = {"text": TEXT_DIM, **dims}[name]
             values = torch.full((len(steps), longest, dim), padding)
             for row, length in enumerate(steps):
                 values[row, :length] = torch.randn(length, dim, generator=generator)

@@ -361,9 +361,9 @@ def test_a_folder_that_holds_no_encoder(damage, told, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["no-such/encoder", "a/b/c"])
 def test_a_name_that_is_neither_a_folder_nor_on_the_hub(name, no_network):
-    with pytest.raises(ValueError, match=f"'{name}' cannot be built") as raised:
+    with pytest.raises(ValueError, match=f"encoder '{name}': there is no") as raised:
         HFTextEncoder(name)
-    assert "Give a folder that save_pretrained() wrote" in str(raised.value)
+    assert "Give a folder with config.json" in str(raised.value)
 
 
 def test_a_missing_folder_and_a_missing_package_keep_their_own_errors(tmp_path):

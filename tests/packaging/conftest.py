@@ -4,8 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
+from pathlib import Path
 
 import pytest
 
@@ -13,18 +13,28 @@ SOURCES = ("pgf_plugin", "configs", "setup.cfg", "pyproject.toml", "README.md", 
 
 
 def _run(*command, cwd):
+    return _run_with_errors(*command, cwd=cwd)[0]
+
+
+def _run_with_errors(*command, cwd):
     environment = {key: os.environ[key] for key in os.environ if key != "PYTHONPATH"}
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.stdout, done.stderr
 
 
 @pytest.fixture(scope="session")
 def run():
     """Run a command, apart from this checkout; returns what it prints."""
     return _run
+
+
+@pytest.fixture(scope="session")
+def run_with_errors():
+    """The same; returns what it prints to stdout and to stderr."""
+    return _run_with_errors
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +88,8 @@ def environment_with(tmp_path):
         _run(*pip, "--no-index", *wheels, cwd=tmp_path)
         # After the installation, or pip would find the package among the dependencies.
         (site_packages,) = environment.glob("lib/python*/site-packages")
-        (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        dependencies = [path for path in sys.path if Path(path).name == "site-packages"]
+        (site_packages / "dependencies.pth").write_text("\n".join(dependencies) + "\n")
         return environment
 
     return make

@@ -1,10 +1,12 @@
 """What the formats have in common: names of splits, and the published data sets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pgf_plugin.datasets.features import Sequences
 
 
 class Published(NamedTuple):
@@ -33,6 +35,14 @@ Unlabelled = Literal["error", "keep"]
 """Whether utterances without label are refused, or read with NaN."""
 
 _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
+
+
+def aligned_info(sequences: Iterable[Sequences]) -> dict[str, bool]:
+    """``aligned``: whether all modalities have the same steps; nothing for one modality alone."""
+    lengths = [each.lengths for each in sequences]
+    if len(lengths) < 2:
+        return {}
+    return {"aligned": all(np.array_equal(lengths[0], other) for other in lengths[1:])}
 
 
 def describe_source(

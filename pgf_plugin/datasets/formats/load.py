@@ -43,6 +43,7 @@ def load_table(path: str | Path, format: str | None = None, **options: Any) -> F
 
     The training, validation and test dataset of a process share one table: it is read again only
     when a file's time stamp or size changes, the options differ, or two others were read since.
+    Arrays that a table names by their paths are not looked at.
     """
     path = Path(path).expanduser()
     if not path.exists():

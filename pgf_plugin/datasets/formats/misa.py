@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import SPLIT_FILES, describe_source
+from pgf_plugin.datasets.formats.known import SPLIT_FILES, aligned_info, describe_source
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe
 from pgf_plugin.datasets.sequences import ArrayList
@@ -71,20 +71,23 @@ def read_misa(
     labels = columns[:, [label_column]]
     texts, notes = _texts(rows, vocabulary)
     sizes = [len(split) for split in splits.values()]
-    aligned = all(len(r.words) == len(r.visual) == len(r.acoustic) for r in rows)
     emotions = columns.shape[1] == _EMOTION_COLUMNS
+    sequences = {
+        "audio": _sequences(path, "acoustic", rows, [row.acoustic for row in rows]),
+        "vision": _sequences(path, "visual", rows, [row.visual for row in rows]),
+    }
     return FeatureTable(
         source=str(path),
         ids=[row.sample_id for row in rows],
         texts=texts,
         labels=labels,
-        sequences={
-            "audio": _sequences(path, "acoustic", rows, [row.acoustic for row in rows]),
-            "vision": _sequences(path, "visual", rows, [row.visual for row in rows]),
-        },
+        sequences=sequences,
         splits={"split": np.repeat(list(splits), sizes)},
         extra_labels={"emotions": columns[:, 1:]} if emotions else {},
-        info={**describe_source("misa", sizes, labels, notes), "aligned": aligned},
+        info={
+            **describe_source("misa", sizes, labels, notes),
+            **aligned_info(sequences.values()),
+        },
     )
 
 

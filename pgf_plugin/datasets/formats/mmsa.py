@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import Unlabelled, describe_source
+from pgf_plugin.datasets.formats.known import Unlabelled, aligned_info, describe_source
 from pgf_plugin.datasets.formats.mmsa_split import EXPECTED, MMSASplit, Padding
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import describe
@@ -81,7 +81,7 @@ def read_mmsa(
         sequences={name: sequences[name] for name in MODALITIES if name in sequences},
         splits={"split": np.repeat([s.name for s in splits], sizes)},
         extra_labels=_join_extra(extra, sizes),
-        info={**info, "aligned": all(split.aligned for split in splits)},
+        info={**info, **aligned_info(sequences.values())},
     )
 
 

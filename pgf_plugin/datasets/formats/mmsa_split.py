@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import Sequences
-from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe
+from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe, keys_of
 from pgf_plugin.datasets.sequences import PaddedArray
 from pgf_plugin.errors import DataError
 
@@ -54,11 +54,6 @@ class MMSASplit:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def aligned(self) -> bool:
-        """Whether the sequences have one step a token, as far as the file says."""
-        return not any(f"{name}_lengths" in self.content for name in ("audio", "vision"))
 
     def texts(self) -> list[str]:
         """Transcripts, empty where the file has none."""
@@ -201,7 +196,7 @@ class MMSASplit:
     def _missing(self, key: str) -> DataError:
         hint = "" if key == "id" else " (unlabelled='keep' reads a split without labels)"
         return DataError(
-            f"{self.where}: no {key!r} among its keys {sorted(map(str, self.content))}; "
+            f"{self.where}: no {key!r} among its keys {keys_of(self.content)}; "
             f"expected {EXPECTED}{hint}"
         )
 

@@ -110,7 +110,14 @@ class PickleMachine:
 
     def take_number(self, layout: struct.Struct) -> Any:
         """The next number in this layout."""
-        return layout.unpack(self.take(layout.size))[0]
+        start = self.position
+        self.position = start + layout.size
+        return layout.unpack_from(self.data, start)[0]
+
+    def take_byte(self) -> int:
+        """The next byte."""
+        self.position += 1
+        return self.data[self.position - 1]
 
     def take_line(self) -> str:
         """The text to the end of the line."""

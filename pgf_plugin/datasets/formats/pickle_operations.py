@@ -145,7 +145,7 @@ def _pop(machine: PickleMachine) -> None:
     machine.stack.pop()
 
 
-_U1, _U2, _U4, _U8 = (struct.Struct(f"<{code}") for code in "BHIQ")
+_U2, _U4, _U8 = (struct.Struct(f"<{code}") for code in "HIQ")
 _I4, _F8 = struct.Struct("<i"), struct.Struct(">d")
 _STOP = pickle.STOP[0]
 
@@ -162,21 +162,21 @@ _BY_OPCODE: dict[bytes, _Operation] = {
     pickle.NEWTRUE: _constant(True),
     pickle.NEWFALSE: _constant(False),
     pickle.BININT: lambda m: m.push(m.take_number(_I4)),
-    pickle.BININT1: lambda m: m.push(m.take_number(_U1)),
+    pickle.BININT1: lambda m: m.stack.append(m.take_byte()),
     pickle.BININT2: lambda m: m.push(m.take_number(_U2)),
-    pickle.LONG1: lambda m: m.push_integer(m.take_number(_U1)),
+    pickle.LONG1: lambda m: m.push_integer(m.take_byte()),
     pickle.LONG4: lambda m: m.push_integer(m.take_number(_U4)),
     pickle.INT: _integer_line,
     pickle.LONG: _integer_line,
     pickle.BINFLOAT: lambda m: m.push(m.take_number(_F8)),
     pickle.FLOAT: lambda m: m.push(float(m.take_line())),
     # Texts and bytes.
-    pickle.SHORT_BINUNICODE: lambda m: m.push_text(m.take_number(_U1)),
+    pickle.SHORT_BINUNICODE: lambda m: m.push_text(m.take_byte()),
     pickle.BINUNICODE: lambda m: m.push_text(m.take_number(_U4)),
     pickle.BINUNICODE8: lambda m: m.push_text(m.take_number(_U8)),
-    pickle.SHORT_BINSTRING: lambda m: m.push_text(m.take_number(_U1), "latin-1"),
+    pickle.SHORT_BINSTRING: lambda m: m.push_text(m.take_byte(), "latin-1"),
     pickle.BINSTRING: lambda m: m.push_text(m.take_number(_U4), "latin-1"),
-    pickle.SHORT_BINBYTES: lambda m: m.push_bytes(m.take_number(_U1)),
+    pickle.SHORT_BINBYTES: lambda m: m.push_bytes(m.take_byte()),
     pickle.BINBYTES: lambda m: m.push_bytes(m.take_number(_U4)),
     pickle.BINBYTES8: lambda m: m.push_bytes(m.take_number(_U8)),
     pickle.BYTEARRAY8: lambda m: m.push_bytes(m.take_number(_U8)),
@@ -201,12 +201,12 @@ _BY_OPCODE: dict[bytes, _Operation] = {
     pickle.SETITEMS: lambda m: m.set_items(m.pop_mark()),
     # What was written once and is used again.
     pickle.PUT: lambda m: m.remember(int(m.take_line())),
-    pickle.BINPUT: lambda m: m.remember(m.take_number(_U1)),
+    pickle.BINPUT: lambda m: m.remember(m.take_byte()),
     pickle.LONG_BINPUT: lambda m: m.remember(m.take_number(_U4)),
     pickle.MEMOIZE: lambda m: m.remember(len(m.memo)),
     pickle.GET: lambda m: m.push(m.memo[int(m.take_line())]),
-    pickle.BINGET: lambda m: m.push(m.memo[m.take_number(_U1)]),
-    pickle.LONG_BINGET: lambda m: m.push(m.memo[m.take_number(_U4)]),
+    pickle.BINGET: lambda m: m.stack.append(m.memo[m.take_byte()]),
+    pickle.LONG_BINGET: lambda m: m.stack.append(m.memo[m.take_number(_U4)]),
     # Builders.
     pickle.GLOBAL: _global,
     pickle.STACK_GLOBAL: _stack_global,

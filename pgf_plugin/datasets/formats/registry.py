@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.formats.csd import is_csd, read_csd
 from pgf_plugin.datasets.formats.known import SPLIT_FILES
 from pgf_plugin.datasets.formats.misa import read_misa
 from pgf_plugin.datasets.formats.mmsa import read_mmsa
@@ -69,6 +70,12 @@ _FORMATS = (
         read_npz,
     ),
     Format(
+        "csd",
+        "computational sequences of the CMU-MultimodalSDK, a folder of .csd",
+        is_csd,
+        read_csd,
+    ),
+    Format(
         "misa",
         "features of MISA, MMIM or MAG-BERT, .pkl or a folder of train.pkl, dev.pkl, test.pkl",
         _is_misa,
@@ -104,10 +111,8 @@ def detect_format(path: Path) -> Format:
     for each in FORMATS.values():
         if each.matches(path, head):
             return each
-    found = (
-        f"the entries {sorted(p.name for p in path.iterdir())[:8]}"
-        if path.is_dir()
-        else (f"the first bytes {head[:8]!r}")
-    )
+    found = f"the first bytes {head[:8]!r}"
+    if path.is_dir():
+        found = f"the entries {sorted(entry.name for entry in path.iterdir())[:8]}"
     known = "; ".join(f"{each.name} ({each.description})" for each in FORMATS.values())
     raise DataError(f"{path}: unknown format ({found}). What is read: {known}")

@@ -5,8 +5,10 @@ gigabytes opens in milliseconds and a page is read when it is first used. Do not
 while they are in use.
 """
 
+import gc
 import mmap
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ _MALFORMED = (
     OverflowError,
     MemoryError,
     RecursionError,
+    struct.error,
 )
 _MAX_DEPTH = 16
 _MAX_ITEMS = 16 << 20
@@ -44,6 +47,8 @@ def load_pickle(path: Path) -> Any:
         DataError: if the file names anything else (with that name), is truncated or malformed, or
             would take much more memory than its size.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # it would search the growing containers again and again, and find nothing
     try:
         return _load(_mapped(path))
     except DataError as error:
@@ -53,6 +58,9 @@ def load_pickle(path: Path) -> Any:
             f"{path} is truncated or no pickle ({type(error).__name__}: {error}): "
             "download it again, or check its size against the source"
         ) from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _mapped(path: Path) -> memoryview:
@@ -124,6 +132,10 @@ class _Resolver:
         """The finished ``values``, and how many items and levels they are together."""
         items, count, deepest = [], 1, 0
         for value in values:
+            if type(value) in _PLAIN:  # by far the most
+                items.append(value)
+                count += 1
+                continue
             part = self.resolve(value, depth)
             items.append(part.value)
             count += part.items
@@ -136,6 +148,7 @@ class _Resolver:
         return items, _Resolved(None, count, deepest + 1)
 
 
+_PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
 _STAND_INS = (dict, list, tuple, set, frozenset, PickledArray, LazyText, memoryview)
 
 

@@ -17,7 +17,6 @@ Precomputed text features are found likewise, as ``text_features``.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +76,11 @@ def read_table_file(
         text=text_column,
         labels=_names(label_column),
         splits=_names(split_column),
-        text_features=text_features_column,
-        audio=audio_column,
-        vision=vision_column,
+        features={
+            "text": text_features_column,
+            "audio": audio_column,
+            "vision": vision_column,
+        },
     )
     reader = _Reader(names, unlabelled == "keep", paths_anywhere)
     if not path.is_dir():
@@ -150,11 +151,10 @@ class _Reader:
         self, path: Path, columns: Mapping[str, Column], features: Mapping[str, FeatureColumns]
     ) -> tuple[dict[str, Sequences], list[str]]:
         """Features by modality, and a note on columns that only have the name of features."""
-        chosen = {**self.names._asdict(), "text": self.names.text_features}
         sequences: dict[str, Sequences] = {}
         notes = []
         for modality, where in features.items():
-            if chosen[modality] is None and not holds_features(where, columns):
+            if self.names.features[modality] is None and not holds_features(where, columns):
                 notes.append(f"{where.column} is left out: it holds no features or .npy files")
                 continue
             try:
@@ -189,7 +189,9 @@ def _names(value: str | Sequence[str] | None) -> list[str]:
 
 def _open(path: Path, encoding: str | None, separator: str | None) -> TableFile:
     suffix = path.suffix.lower()
-    if suffix == ".parquet":
+    with path.open("rb") as file:
+        parquet = suffix == ".parquet" or file.read(4) == b"PAR1"
+    if parquet:
         # Imported where it is used: pyarrow takes longer to load than most tables.
         from pgf_plugin.datasets.formats.table_parquet import ParquetFile
 
@@ -229,7 +231,7 @@ def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:
             if own != others:
                 raise DataError(f"{table.source} has {what} {own}, but {first.source} {others}")
     labels = np.concatenate([table.labels for table in tables])
-    notes: list[Any] = [note for table in tables for note in table.info.get("notes", [])]
+    notes = {note for table in tables for note in table.info.get("notes", [])}
     return FeatureTable(
         source=str(path),
         ids=[sample_id for table in tables for sample_id in table.ids],
@@ -244,5 +246,5 @@ def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:
             name: np.concatenate([table.extra_labels[name] for table in tables])
             for name in first.extra_labels
         },
-        info=describe_source("table", [len(table) for table in tables], labels, sorted(set(notes))),
+        info=describe_source("table", [len(table) for table in tables], labels, sorted(notes)),
     )

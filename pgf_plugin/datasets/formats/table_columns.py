@@ -1,6 +1,6 @@
 """Which column of a table is what: by the names that are usual, or as the user says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,15 +21,21 @@ _FEATURES = {
 
 
 class Names(NamedTuple):
-    """The columns that the user names; None or empty for those to be found."""
+    """The columns that the user names; None or empty for those to be found.
+
+    Attributes:
+        ids: the identifiers.
+        text: the transcripts.
+        labels: the labels.
+        splits: the splits.
+        features: modality to the column of its features.
+    """
 
     ids: str | None
     text: str | None
     labels: Sequence[str]
     splits: Sequence[str]
-    text_features: str | None
-    audio: str | None
-    vision: str | None
+    features: Mapping[str, str | None]
 
 
 class Columns(NamedTuple):
@@ -125,8 +131,7 @@ def _features(
     path: Path, names: Sequence[str], chosen: Names, text: str | None
 ) -> dict[str, FeatureColumns]:
     features = {}
-    options = {"text": chosen.text_features, "audio": chosen.audio, "vision": chosen.vision}
-    for modality, option in options.items():
+    for modality, option in chosen.features.items():
         bases = _FEATURES[modality] if option is None else (option.lower(),)
         try:
             found = find_features(names, bases, text)

@@ -82,7 +82,7 @@ class CsvFile:
             first = next(self._lines(), "")
             separator = max(_SEPARATORS, key=first.count)
         self.separator = separator
-        self.names = [name.strip() for name in next(self._rows(), (0, []))[1]]
+        self.names = [name.strip("\ufeff \t") for name in next(self._rows(), (0, []))[1]]
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
             raise DataError(f"{path}: the columns {repeated} occur more than once")
@@ -114,10 +114,16 @@ class CsvFile:
     def _numbers(
         self, line: int, row: Sequence[str], numbers: Sequence[str], order: Mapping[str, int]
     ) -> NDArray[np.float32]:
-        values = []
-        for name in numbers:
+        cells = [row[order[name]] for name in numbers]
+        if not any("_" in cell for cell in cells):
             try:
-                values.append(parse_number(row[order[name]]))
+                return _float32([float(cell) for cell in cells])
+            except ValueError:
+                pass  # one is missing, or is none: see which
+        values = []
+        for name, cell in zip(numbers, cells, strict=True):
+            try:
+                values.append(parse_number(cell))
             except ValueError as error:
                 raise DataError(f"{self.path}, line {line}: {name} {error}") from None
         return _float32(values)

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 def describe(content: Any) -> str:
     """What ``content`` is, in a few words, for messages."""
     if isinstance(content, Mapping):
-        return f"a dict with the keys {sorted(map(str, content))[:8]}"
+        return f"a dict with the keys {keys_of(content)}"
     if isinstance(content, np.ndarray):
         return f"a ndarray {content.shape} of {content.dtype}"
     size = f" of {len(content)}" if isinstance(content, list | tuple) else ""
     return f"a {type(content).__name__}{size}"
+
+
+def keys_of(content: Mapping[Any, Any], count: int = 20) -> list[str]:
+    """The first keys of a dict in order, each cut to a length that a message can hold."""
+    return sorted(str(key)[:40] for key in content)[:count]
 
 
 def check_texts(array: NDArray) -> NDArray:

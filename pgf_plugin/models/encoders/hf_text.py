@@ -1,22 +1,33 @@
 """Any Hugging Face encoder as the text side of a model, frozen, with or without LoRA."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import find_adapter_config_file
 
 from pgf_plugin.errors import (
+    ConfigError,
     MissingExtraError,
     check_fraction,
     check_one_of,
     check_positive,
     check_positive_int,
+    misspelt,
 )
-from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
+from pgf_plugin.file_checks import check_archive
+from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES, find_layer_stack
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
 from pgf_plugin.pretrained import is_local, resolve_pretrained
@@ -25,6 +36,9 @@ from pgf_plugin.structures import MaskedSequence
 
 AfterLayer = Callable[[int, Tensor], Tensor]
 """Maps the number of a layer and its output (B, L, D) to what the next layer receives."""
+
+AfterEmbeddings = Callable[[Tensor], Tensor]
+"""Maps the embeddings (B, L, D) to what the first layer receives."""
 
 _skip_weights: ContextVar[bool] = ContextVar("skip_weights", default=False)
 
@@ -115,6 +129,7 @@ class HFTextEncoder(TrainedStateModule):
         inputs: dict[str, Tensor],
         after_layer: AfterLayer | None = None,
         start_layer: int = 0,
+        after_embeddings: AfterEmbeddings | None = None,
     ) -> MaskedSequence:
         """Encode a batch of tokens.
 
@@ -123,6 +138,7 @@ class HFTextEncoder(TrainedStateModule):
             after_layer: called after each layer from ``start_layer`` on; what it returns goes to
                 the next layer.
             start_layer: first layer after which ``after_layer`` is called.
+            after_embeddings: called before the first layer; what it returns goes there.
 
         Returns:
             values (B, L, D), mask (B, L).
@@ -138,6 +154,11 @@ class HFTextEncoder(TrainedStateModule):
             )
         mask = inputs["attention_mask"]
         with ExitStack() as hooks:
+            if after_embeddings is not None:
+                handle = self.stack.embeddings(self.encoder).register_forward_hook(
+                    lambda module, args, output: after_embeddings(output)
+                )
+                hooks.callback(handle.remove)
             if after_layer is not None:
                 for number, layer in enumerate(self.stack.layers(self.encoder)):
                     if number >= start_layer:
@@ -185,7 +206,7 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
             encoder = _load(resolve_pretrained(pretrained))
         else:
             encoder = AutoModel.from_config(_config(pretrained, architecture))
-    except (FileNotFoundError, MissingExtraError):
+    except (FileNotFoundError, MissingExtraError, ConfigError):
         raise
     except Exception as error:  # what a damaged file raises depends on its format
         raise ValueError(
@@ -199,6 +220,7 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
 
 
 def _load(name: str) -> PreTrainedModel:
+    _check_files(name)
     encoder, report = AutoModel.from_pretrained(
         name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
     )
@@ -211,6 +233,18 @@ def _load(name: str) -> PreTrainedModel:
     return encoder
 
 
+def _check_files(name: str) -> None:
+    """Refuse what transformers would load beside the encoder, or without a bound."""
+    # A second LoRA, which no hash of the weights sees, made by a file that may name modules.
+    if adapter := find_adapter_config_file(name):
+        raise ValueError(
+            f"{adapter} brings an adapter of PEFT. Merge it into the encoder (PEFT's "
+            "merge_and_unload()) and save that with save_pretrained(), or remove it"
+        )
+    for weights in Path(name).glob("*.bin"):
+        check_archive(weights)
+
+
 def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedConfig:
     """Return the encoder's config: a local file's, else ``architecture``, else the hub's."""
     if pretrained is not None and (architecture is None or is_local(pretrained)):
@@ -218,8 +252,21 @@ def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreT
     arguments = dict(architecture or {})
     model_type = arguments.pop("model_type", None)
     if model_type is None:
-        raise ValueError(f"architecture needs 'model_type', got {architecture!r}")
+        raise ConfigError(f"architecture needs 'model_type', got {architecture!r}")
+    if model_type not in CONFIG_MAPPING:
+        check_one_of("architecture.model_type", model_type, sorted(FAMILIES))
+    _check_spelling(AutoConfig.for_model(model_type), arguments)
     return AutoConfig.for_model(model_type, **arguments)
+
+
+def _check_spelling(default: PreTrainedConfig, arguments: Mapping[str, Any]) -> None:
+    """Refuse a misspelt setting: transformers would keep it as a name of its own."""
+    for name, value in arguments.items():
+        if not hasattr(default, name) and (near := misspelt(name, dir(default))):
+            raise ConfigError(
+                f"architecture.{name}: {type(default).__name__} has no setting {name!r}, got "
+                f"{value!r}. Did you mean {near!r}?"
+            )
 
 
 def _set_dropout(encoder: nn.Module, rate: float) -> None:

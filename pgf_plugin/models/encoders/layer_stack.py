@@ -21,6 +21,11 @@ class LayerStack(NamedTuple):
         """Return the layers of ``encoder``, first to last."""
         return encoder.get_submodule(self.path)  # type: ignore[return-value]
 
+    def embeddings(self, encoder: nn.Module) -> nn.Module:
+        """Return the module whose output goes to the first layer."""
+        # ELECTRA widens embeddings that are narrower than its layers.
+        return getattr(encoder, "embeddings_project", None) or encoder.get_submodule("embeddings")
+
 
 _BERT = LayerStack(
     "encoder.layer",

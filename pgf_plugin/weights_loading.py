@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pgf_plugin.errors import DataError
-from pgf_plugin.weights import read_weights
+from pgf_plugin.weights import Weights, read_weights
 
 _LISTED = 12
 
@@ -16,9 +16,23 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
 
     Raises:
         DataError: if the file is no checkpoint, holds anything but tensors and plain values, or
-            is of another model, preset or encoder.
+            is of another model, preset, encoder or schema version.
     """
-    weights = read_weights(checkpoint)
+    fit_weights(model, read_weights(checkpoint), checkpoint)
+
+
+def fit_weights(model: nn.Module, weights: Weights, checkpoint: Path, *, advice: str = "") -> None:
+    """Load what was read from the file ``checkpoint`` into ``model``.
+
+    Args:
+        model: takes the weights.
+        weights: all that the model needs, and nothing else.
+        checkpoint: what the error calls the file.
+        advice: what else can be done, for the error.
+
+    Raises:
+        DataError: if they are of another model, preset or encoder.
+    """
     try:
         model.load_state_dict(weights.tensors)
     except ValueError as error:
@@ -27,7 +41,7 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
         raise DataError(
             f"{checkpoint} does not fit the model of the config, {type(model).__name__}. It was "
             f"written by {weights.written_by}.{_differences(model, weights.tensors) or error}\n"
-            "Give the config, and the --cfg-options, that it was trained with"
+            f"Give the config, and the --cfg-options, that it was trained with{advice}"
         ) from error
 
 

@@ -1,11 +1,12 @@
 """What a config must have for a command, and how to add what it lacks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from pgf_plugin.config.load import nodes, type_name
+from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.slots import LOADERS
 from pgf_plugin.datasets import BaseMSADataset
 
@@ -18,29 +19,37 @@ _ADD = {
     "train_dataloader": _DATA.format(split="train", shuffle=True),
     "train_cfg": "dict(by_epoch=True, max_epochs=10, val_interval=1)",
     "optim_wrapper": "dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))",
+    "val_dataloader": _DATA.format(split="val", shuffle=False),
+    "val_cfg": "dict()",
+    "val_evaluator": "dict(type='MSAMetric')",
     "test_dataloader": _DATA.format(split="test", shuffle=False),
     "test_cfg": "dict()",
     "test_evaluator": "dict(type='MSAMetric')",
 }
 
 
-def missing_parts(cfg: Config, needs: Sequence[str]) -> Iterator[tuple[str, str]]:
+def missing_parts(cfg: Mapping[str, Any], needs: Sequence[str], command: str) -> Iterator[Problem]:
     """Name what a config lacks.
 
     Args:
         cfg: a config.
         needs: keys of the table above.
-
-    Yields:
-        a key that is missing, and what to add.
+        command: what needs them.
     """
     for key in needs:
         if cfg.get(key) is None:
-            yield key, f"add {key} = {_ADD[key]}"
+            yield Problem(key, f"`pgf {command}` needs it: add {key} = {_ADD[key]}")
+
+
+def check_collate(cfg: Mapping[str, Any]) -> Iterator[Problem]:
+    """The engine's own way to make a batch does not pad the samples of this package."""
     for key in LOADERS:
         loader = cfg.get(key)
         if isinstance(loader, dict) and "collate_fn" not in loader and _gives_samples(loader):
-            yield f"{key}.collate_fn", f"add {_COLLATE}, which pads the samples to a batch"
+            yield Problem(
+                f"{key}.collate_fn",
+                f"is missing: add {_COLLATE}, which pads the samples to a batch",
+            )
 
 
 def _gives_samples(loader: dict) -> bool:

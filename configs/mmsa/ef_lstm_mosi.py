@@ -1,0 +1,11 @@
+# EF-LSTM as MMSA 2.2.1 trains it on word-aligned MOSI, over the text features of the file.
+#   pgf train mmsa/ef_lstm_mosi --data-root DIR
+_base_ = [
+    "../_base_/models/mmsa.py",
+    "../_base_/datasets/mosi_mmsa_reference_aligned_features.py",
+    "../_base_/schedules/mmsa.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(name="ef_lstm", feature_dims=_base_.feature_dims)
+train_dataloader = dict(batch_size=32)
+optim_wrapper = dict(optimizer=dict(weight_decay=5e-3))

@@ -1,0 +1,177 @@
+"""Checks what two parts of a config say of one thing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pgf_plugin.config.load import nodes, type_name
+from pgf_plugin.config.nodes import NodeChecker
+from pgf_plugin.config.problem import Problem
+from pgf_plugin.config.slots import LOADERS, SLOTS, TOGETHER
+from pgf_plugin.errors import did_you_mean
+from pgf_plugin.models.base import MSAModel
+from pgf_plugin.structures import MODALITIES
+
+_DATASETS = ("MSADataset", "SyntheticMSADataset")
+
+
+def check_together(cfg: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys that ``Runner`` takes all or none of."""
+    for group in TOGETHER:
+        missing = [key for key in group if cfg.get(key) is None]
+        if missing and len(missing) < len(group):
+            for key in missing:
+                yield Problem(key, f"{', '.join(group)} belong together, and this one is missing")
+
+
+def check_tokenizers(cfg: Mapping[str, Any]) -> Iterator[Problem]:
+    """Token ids of another encoder's vocabulary train without an error, and mean nothing."""
+    encoders = {
+        node["pretrained"]
+        for node in nodes(cfg.get("model"))
+        if type_name(node) == "HFTextEncoder" and isinstance(node.get("pretrained"), str)
+    }
+    for key, node in _datasets(cfg):
+        tokenizer = node.get("tokenizer")
+        if tokenizer is None and _needs_tokens(node):
+            yield Problem(
+                f"{key}.tokenizer",
+                "is missing, and modalities has 'text': set it to the encoder's name, or use "
+                "text features (text_features=True, where the file has them)",
+            )
+        if isinstance(tokenizer, str) and encoders and tokenizer not in encoders:
+            yield Problem(
+                f"{key}.tokenizer",
+                f"is {tokenizer!r}, but the model's encoder is {sorted(encoders)[0]!r}: give "
+                "both the same name (--encoder NAME sets both)",
+            )
+
+
+def _needs_tokens(node: Mapping[str, Any]) -> bool:
+    """Whether a dataset of this package gives text, and not as features."""
+    used = node.get("modalities", MODALITIES)
+    listed = isinstance(used, list | tuple) and "text" in used
+    return listed and not node.get("text_features") and type_name(node) in _DATASETS
+
+
+def check_features(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:
+    """Modalities and widths that a model of the batch contract and its data must agree on."""
+    model = cfg.get("model")
+    expected = model.get("feature_dims") if isinstance(model, Mapping) else None
+    if not isinstance(model, Mapping) or not isinstance(expected, Mapping):
+        return
+    kind = checker.resolve("model", model.get("type"), SLOTS["model"])
+    if not (isinstance(kind, type) and issubclass(kind, MSAModel)):
+        return
+    # What transforms make of the features, they alone know.
+    datasets = {
+        key: node
+        for key, node in _datasets(cfg)
+        if type_name(node) in _DATASETS and not (node.get("transforms") or node.get("pipeline"))
+    }
+    for name, width in expected.items():
+        if name in MODALITIES and isinstance(width, int) and width > 0:
+            yield from _of_modality(name, width, datasets)
+
+
+def _of_modality(
+    name: str, width: int, datasets: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """Where data lack a modality, or give another width: at the model if all data say so."""
+    at_odds = {}
+    for key, node in datasets.items():
+        used, got = node.get("modalities"), _width(node, name)
+        if isinstance(used, list | tuple) and name not in used:
+            at_odds[f"{key}.modalities"] = f"is {list(used)}, without {name!r}"
+        elif got is not None and got[1] != width:
+            at_odds[f"{key}.{got[0]}"] = f"is {got[1]}"
+    if at_odds and len(at_odds) == len(datasets):
+        place, says = next(iter(at_odds.items()))
+        yield Problem(f"model.feature_dims.{name}", f"is {width}, but {place} {says}")
+        return
+    for place, says in at_odds.items():
+        yield Problem(place, f"{says}, but model.feature_dims.{name} is {width}")
+
+
+def _width(node: Mapping[str, Any], name: str) -> tuple[str, int] | None:
+    """Argument and width that a dataset states for a modality; None where it states none."""
+    widths = node.get("feature_dims")
+    stated = {
+        f"feature_dims.{name}": widths.get(name) if isinstance(widths, Mapping) else None,
+        f"{name}_dim": node.get(f"{name}_dim"),
+    }
+    return next(((key, got) for key, got in stated.items() if isinstance(got, int)), None)
+
+
+def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:
+    """Metrics that a hook or a scheduler waits for, and that no evaluator gives.
+
+    The engine meets them after the first validation. A metric says which it gives by a class method
+    ``metric_names(**arguments)``; nothing is said where one does not.
+    """
+    available = _metric_names(cfg.get("val_evaluator"), checker)
+    if not available:
+        return
+    for key, monitor in _monitors(cfg):
+        for name in monitor if isinstance(monitor, list | tuple) else [monitor]:
+            if isinstance(name, str) and name not in (*available, "auto"):
+                yield Problem(
+                    key,
+                    f"is {name!r}, but val_evaluator gives {', '.join(available)}."
+                    f"{did_you_mean(name, available)}".rstrip("."),
+                )
+
+
+def _monitors(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    hooks = cfg.get("default_hooks")
+    for name, hook in hooks.items() if isinstance(hooks, Mapping) else ():
+        yield from _of_node(f"default_hooks.{name}", hook)
+    for key in ("custom_hooks", "param_scheduler"):
+        listed = cfg.get(key)
+        if isinstance(listed, list | tuple):
+            for position, node in enumerate(listed):
+                yield from _of_node(f"{key}[{position}]", node)
+        else:
+            yield from _of_node(key, listed)
+
+
+def _of_node(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    for name in ("save_best", "monitor"):
+        if isinstance(node, Mapping) and node.get(name) is not None:
+            yield f"{key}.{name}", node[name]
+
+
+def _metric_names(evaluator: Any, checker: NodeChecker) -> list[str]:
+    """Names that the evaluator gives; none where one of its metrics does not say."""
+    if isinstance(evaluator, Mapping) and "metrics" in evaluator:
+        evaluator = evaluator["metrics"]
+    names: list[str] = []
+    for node in evaluator if isinstance(evaluator, list | tuple) else [evaluator]:
+        if not isinstance(node, Mapping):
+            return []
+        metric = checker.resolve("val_evaluator", node.get("type"), SLOTS["val_evaluator"])
+        give = getattr(metric, "metric_names", None)
+        if give is None:
+            return []
+        given = {name: value for name, value in node.items() if name != "type"}
+        prefix = given.get("prefix") or getattr(metric, "default_prefix", None)
+        names += [f"{prefix}/{name}" if prefix else name for name in give(**given)]
+    return names
+
+
+def _datasets(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node below a dataloader's ``dataset`` with its key."""
+    for loader in LOADERS:
+        value = cfg.get(loader)
+        if isinstance(value, Mapping):
+            yield from _below(f"{loader}.dataset", value.get("dataset"))
+
+
+def _below(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        if "type" in value:
+            yield key, value
+        for name, item in value.items():
+            yield from _below(f"{key}.{name}", item)
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _below(f"{key}[{position}]", item)

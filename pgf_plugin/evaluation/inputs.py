@@ -1,0 +1,78 @@
+"""What metrics take: predictions and labels as checked tensors, in their own precision."""
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+Values = Tensor | ArrayLike
+"""N numbers as a tensor, an array or a sequence, (N,) or (N, 1)."""
+
+
+def as_pair(prediction: Values, label: Values) -> tuple[Tensor, Tensor]:
+    """Return both sides as vectors (N,), each in the precision in which it was given.
+
+    Precision matters where classes are cut: the float32 number nearest to 0.1 belongs to the class
+    that ends at 0.1, and in float64 it would lie beyond it. Integers and lists become float64.
+
+    Raises:
+        ValueError: for no samples, lengths that differ, more than one score a sample, NaN or
+            infinity.
+    """
+    predicted, true = _as_vector("prediction", prediction), _as_vector("label", label)
+    check_same_length(predicted, true)
+    return predicted, true
+
+
+def as_class_pair(scores: Values, label: Values, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Return scores (N, C) and labels (N,) int64 in 0 … C - 1.
+
+    Raises:
+        ValueError: for no samples, lengths that differ, another number of classes, a label that is
+            no class, NaN or infinity.
+    """
+    values = _floating(scores)
+    if values.ndim != 2 or values.shape[1] != num_classes:
+        raise ValueError(f"scores must have shape (N, {num_classes}), got {tuple(values.shape)}")
+    _check_finite("scores", values)
+    true = _as_vector("label", label)
+    check_same_length(values, true)
+    wrong = true[(true != true.round()) | (true < 0) | (true >= num_classes)]
+    if len(wrong):
+        raise ValueError(
+            f"label has {len(wrong)} of {len(true)} values that are no class of 0 … "
+            f"{num_classes - 1}, first {wrong[0].item():g}"
+        )
+    return values, true.long()
+
+
+def check_same_length(predicted: Tensor, true: Tensor) -> None:
+    """Raise ValueError unless both sides have the same number of samples, one at least."""
+    if len(predicted) != len(true):
+        raise ValueError(
+            f"prediction and label must have the same length, got {len(predicted)} and {len(true)}"
+        )
+    if len(true) == 0:
+        raise ValueError("prediction and label are empty: metrics need at least one sample")
+
+
+def _as_vector(name: str, values: Values) -> Tensor:
+    vector = _floating(values)
+    if vector.ndim == 2 and vector.shape[1] == 1:
+        vector = vector.squeeze(1)
+    if vector.ndim != 1:
+        raise ValueError(f"{name} must have shape (N,) or (N, 1), got {tuple(vector.shape)}")
+    _check_finite(name, vector)
+    return vector
+
+
+def _floating(values: Values) -> Tensor:
+    if not isinstance(values, Tensor) and not hasattr(values, "dtype"):
+        return torch.as_tensor(values, dtype=torch.float64)
+    tensor = torch.as_tensor(values).detach().cpu()
+    return tensor if tensor.is_floating_point() else tensor.double()
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    bad = int((~values.isfinite()).sum())
+    if bad:
+        raise ValueError(f"{name} has {bad} of {values.numel()} values that are NaN or infinite")

@@ -1,0 +1,176 @@
+"""A work directory: whether it can be written, and one process at a time that writes there."""
+
+import errno
+import json
+import logging
+import os
+import shlex
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from mmengine.config import Config
+
+from pgf_plugin.checkpoint_files import AtomicLocalBackend, newest_checkpoint
+from pgf_plugin.errors import WorkDirError, WorkDirFailedError
+
+LOCK_FILE = ".pgf_lock"
+"""Stays where it is: removing a locked file would let two processes lock two files of one name."""
+
+OWNER_FILE = ".pgf_owner.json"
+"""Says who holds the lock; a reader sees the whole file or none."""
+
+_PROBE = 1 << 12
+_RANK_VARIABLES = {
+    "pytorch": "RANK",
+    "slurm": "SLURM_PROCID",
+    "mpi": "OMPI_COMM_WORLD_RANK",
+}
+_NOT_WRITABLE = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.EROFS: "read-only",
+}
+"""What only writing raises; other numbers, such as ENOENT, may be about the data."""
+
+
+@contextmanager
+def held(folder: str | Path, cfg: Config) -> Iterator[None]:
+    """Hold a work dir for a run, and tell a disk that fills up; of several processes, the first.
+
+    Raises:
+        WorkDirError: as :func:`claimed` and :func:`write_errors_told`.
+    """
+    with claimed(folder) if is_first_process(cfg) else nullcontext(), write_errors_told(folder):
+        yield
+
+
+def is_first_process(cfg: Config) -> bool:
+    """Whether this is the process of a run that writes, before mmengine has joined them."""
+    variable = _RANK_VARIABLES.get(cfg.get("launcher") or "none", "")
+    return os.environ.get(variable, "0") == "0"
+
+
+@contextmanager
+def claimed(folder: str | Path) -> Iterator[None]:
+    """Make a work dir, see that it can be written, and hold it until the block ends.
+
+    The lock is the operating system's and ends with the process that holds it, however that ends.
+
+    Raises:
+        WorkDirError: if the folder cannot be written to, or another process holds it.
+    """
+    folder = Path(folder)
+    owner = folder / OWNER_FILE
+    lock = FileLock(str(folder / LOCK_FILE))
+    try:
+        _try_to_write(folder)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise WorkDirError(_taken(folder, owner)) from error
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    try:
+        AtomicLocalBackend().put_text(json.dumps(_this_process()), owner)
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write a file that has no name: on a full disk one can be made, but not filled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_PROBE))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def write_errors_told(folder: str | Path) -> Iterator[None]:
+    """Tell a disk that fills up, or turns read-only, with the folder and what is left there.
+
+    Raises:
+        WorkDirFailedError: in place of the error of the system.
+    """
+    told, logging.raiseExceptions = logging.raiseExceptions, False  # once, not by each log line
+    try:
+        yield
+    except WorkDirError:
+        raise
+    except OSError as error:
+        if (state := write_failure(error)) is None:
+            raise
+        raise WorkDirFailedError(
+            f"work_dir {folder} has become {state} ({error.strerror}). {_left_there(Path(folder))}"
+        ) from error
+    finally:
+        logging.raiseExceptions = told
+
+
+def write_failure(error: BaseException) -> str | None:
+    """Return ``'full'`` or ``'read-only'`` for an error of a disk that takes no more, else None."""
+    return _NOT_WRITABLE.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
+def _left_there(folder: Path) -> str:
+    newest = newest_checkpoint(folder)
+    if newest is None:
+        return "No whole checkpoint was written yet: make room and begin anew"
+    return f"The newest whole checkpoint is still there, {newest}: make room and resume from it"
+
+
+def _not_writable(folder: Path, error: OSError) -> WorkDirError:
+    what = write_failure(error)
+    return WorkDirError(
+        f"work_dir {folder} {f'is {what}' if what else 'cannot be written to'} "
+        f"({error.strerror or error}): {'make room, or ' if what == 'full' else ''}"
+        "give another one (--work-dir DIR)"
+    )
+
+
+def _this_process() -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(" ", "seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _taken(folder: Path, owner: Path) -> str:
+    """Name the other process, as far as it told of itself, and what to do."""
+    start = f"work_dir {folder} is in use by another process"
+    advice = "Wait until it has ended, or give another folder (--work-dir DIR)"
+    try:
+        told = json.loads(owner.read_text(encoding="utf-8"))
+        pid, host = int(told["pid"]), str(told["host"])
+        who = f"pid {pid} on {host}, since {told['since']}: {told['command']}"
+    except (OSError, ValueError, KeyError, TypeError):  # just begun, or of another version
+        return f"{start}. {advice}"
+    if host == socket.gethostname() and not _is_alive(pid):
+        return (
+            f"{start}, started by one that has ended ({who}), such as a worker of its data "
+            "loader. Try again in a few seconds"
+        )
+    return f"{start} ({who}). {advice}"
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # signal 0 would end the process there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,31 @@
+"""The benchmarks run, small, and print what they promise."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [sys.executable, FOLDER / name, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_data(tmp_path):
+    pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
+    told = run("data.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| store, text features | " in told
+    results = json.loads((tmp_path / "out.json").read_text())
+    for side, result in results.items():
+        assert result["batches"] == 3, side
+        assert result["epoch_s"] > 0
+    waste = results["store, text features, bucketed"]["padding_waste"]
+    assert waste.keys() == {"text", "audio", "vision", "all"}
+    assert all(value >= 1 for value in waste.values())
