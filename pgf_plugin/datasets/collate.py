@@ -81,7 +81,10 @@ def pad(
     """
     counts = np.array([len(sequence) for sequence in sequences])
     steps = max(int(counts.max()), 1) if length is None else length
-    values = np.empty((len(sequences), steps, *sequences[0].shape[1:]), sequences[0].dtype)
+    shape = (len(sequences), steps, *sequences[0].shape[1:])
+    # Memory of torch: numpy's is given back and faulted in again from batch to batch.
+    padded = torch.empty(shape, dtype=torch.from_numpy(np.empty(0, sequences[0].dtype)).dtype)
+    values = padded.numpy()
     small = values.nbytes <= _SMALL_BYTES  # then filling all at once costs less than row by row
     if small:
         values.fill(fill)
@@ -90,7 +93,7 @@ def pad(
         if not small:
             row[len(sequence) :] = fill
     mask = np.arange(steps) < counts[:, None]  # (B, T)
-    return torch.from_numpy(values), torch.from_numpy(mask)
+    return padded, torch.from_numpy(mask)
 
 
 class _Lengths(NamedTuple):
