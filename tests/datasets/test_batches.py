@@ -1,6 +1,8 @@
 """A batch drawn as columns is the batch of its samples, one by one."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,40 @@ def test_a_store_that_cannot_be_written_leaves_its_tokens_with_the_user(
     (paths["store"] / "tokens").write_text("in the way, as a read-only folder would be")
     dataset(paths["store"], tokenizer=encoder)
     assert len(list((tmp_path / "cache" / "tokens").glob("*.npz"))) == 1
+
+
+def test_a_conversion_holds_little_of_its_source(tmp_path):
+    """In a process of its own, because the peak of a process never falls."""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak of resident memory is reset on Linux alone")
+    rng = np.random.default_rng(0)
+    audio = rng.normal(size=(100, 200, 1000)).astype(np.float32)
+    split = {
+        "id": [f"{row}" for row in range(100)],
+        "raw_text": ["text"] * 100,
+        "regression_labels": np.zeros(100, np.float32),
+        "audio": audio,
+        "audio_lengths": [200] * 100,
+    }
+    others = {name: {key: each[:1] for key, each in split.items()} for name in ("valid", "test")}
+    for name, other in others.items():
+        other["id"] = [name]
+    source = write_mmsa(tmp_path / "unaligned_50.pkl", {"train": split, **others})
+    code = f"""
+from pathlib import Path
+import pandas, pyarrow.parquet
+from pgf_plugin.datasets.formats import load_table
+from pgf_plugin.datasets.store import write_store
+
+def told(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+Path("/proc/self/clear_refs").write_text("5")
+before = told("VmRSS")
+write_store(load_table({str(source)!r}), {str(tmp_path / "store")!r})
+print(told("VmHWM") - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) * 1024 < 0.6 * source.stat().st_size
