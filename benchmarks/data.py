@@ -13,7 +13,8 @@ and no workers:
   included.
 
 Both ways of MMSA are measured: text as features (``use_bert=False``), and as tokens. This package
-standardizes audio and vision on the way, MMSA does not.
+standardizes audio and vision on the way, which MMSA does not: sides that are "raw" leave that out.
+Those that are "bucketed" take samples of similar length, as training does here.
 """
 
 import argparse
@@ -62,17 +63,19 @@ def mmsa(file: str, *, tokens: bool) -> Loader:
     return build
 
 
-def ours(file: str, *, tokens: bool, bucketed: bool = False) -> Loader:
+def ours(file: str, *, tokens: bool, raw: bool = False, bucketed: bool = False) -> Loader:
     """This package's datasets, from a store or from the pickle itself."""
     from mmengine.dataset import DefaultSampler
     from torch.utils.data import DataLoader
 
     from pgf_plugin.datasets import LengthBucketSampler, MSADataset, msa_collate
 
-    text = {"tokenizer": ENCODER} if tokens else {"text_features": True}
+    options: dict[str, Any] = {"tokenizer": ENCODER} if tokens else {"text_features": True}
+    if raw:
+        options["normalize"] = ()
 
     def build() -> Iterator[Any]:
-        train, _, _ = (MSADataset(file, split, **text) for split in SPLITS)
+        train, _, _ = (MSADataset(file, split, **options) for split in SPLITS)
         if not bucketed:
             return DataLoader(train, BATCH_SIZE, shuffle=True, collate_fn=msa_collate)
         sampler = DefaultSampler(train, shuffle=True, seed=0)
@@ -85,11 +88,18 @@ def ours(file: str, *, tokens: bool, bucketed: bool = False) -> Loader:
 SIDES: dict[str, tuple[str, Callable[..., Loader], dict[str, Any]]] = {
     "MMSA, text features": ("pickle", mmsa, {"tokens": False}),
     "store, text features": ("store", ours, {"tokens": False}),
+    "store, text features, raw": ("store", ours, {"tokens": False, "raw": True}),
+    "store, text features, raw, bucketed": (
+        "store",
+        ours,
+        {"tokens": False, "raw": True, "bucketed": True},
+    ),
     "store, text features, bucketed": ("store", ours, {"tokens": False, "bucketed": True}),
     "pickle, text features": ("pickle", ours, {"tokens": False}),
     "MMSA, tokens": ("pickle", mmsa, {"tokens": True}),
     "store, tokens, used for the first time": ("store", ours, {"tokens": True}),
     "store, tokens": ("store", ours, {"tokens": True}),
+    "store, tokens, raw": ("store", ours, {"tokens": True, "raw": True}),
     "store, tokens, bucketed": ("store", ours, {"tokens": True, "bucketed": True}),
 }
 """Name of a side to the file that it reads, its loader, and the loader's arguments."""

@@ -1,7 +1,8 @@
 """The data structures that pass between datasets, models, metrics and hooks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -24,6 +25,29 @@ class MSADataSample(BaseDataElement):
         label (Tensor): (n_out,) float32, absent for unlabelled input.
         prediction (Tensor): (n_out,) float32, set by ``mode='predict'``.
     """
+
+    @classmethod
+    def make_batch(cls, **fields: Sequence[Any] | Tensor) -> list["MSADataSample"]:
+        """Make one sample for each value of ``fields``, which have the same length.
+
+        What mmengine does to hold the fields of a sample is done for the first and copied, which
+        costs a tenth.
+        """
+        rows = list(zip(*fields.values(), strict=True))
+        if not rows:
+            return []
+        first = cls(**dict(zip(fields, rows[0], strict=True)))
+        # Which fields there are is kept in sets, of which each sample needs its own.
+        known = [(name, value) for name, value in vars(first).items() if isinstance(value, set)]
+        samples = []
+        for row in rows:
+            sample = cls.__new__(cls)
+            own = sample.__dict__
+            own.update(zip(fields, row, strict=True))
+            for name, value in known:
+                own[name] = value.copy()
+            samples.append(sample)
+        return samples
 
 
 class MaskedSequence(NamedTuple):

@@ -11,8 +11,10 @@ from torch.utils.data import Dataset
 
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
 from pgf_plugin.datasets.epochs import epoch_of
-from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.planting_oracle import describe_planted, planted_note
+from pgf_plugin.datasets.prepared import gather
+from pgf_plugin.datasets.sample_batch import SampleBatch
 from pgf_plugin.datasets.tokenization import TokenizedTexts, tokenize
 from pgf_plugin.datasets.transforms.pipeline import SamplePipeline, TransformLike
 from pgf_plugin.errors import ConfigError, DataError, check_positive_int
@@ -118,23 +120,6 @@ class BaseMSADataset(Dataset):
         return len(self.table)
 
     def __getitem__(self, index: int) -> Sample:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
-        """The samples of a batch, which a DataLoader fetches with one call.
-
-        Their arrays may be read-only, and views of an array that the batch shares.
-        """
-        samples = [self._without_features(index) for index in indices]
-        for name in self._feature_modalities:
-            gathered = self._gather(name, indices)
-            for sample, sequence in zip(samples, gathered, strict=True):
-                sample[name] = sequence
-        return [
-            self._transformed(sample, index) for sample, index in zip(samples, indices, strict=True)
-        ]
-
-    def _without_features(self, index: int) -> Sample:
         table = self.table
         sample: Sample = {
             "sample_id": table.ids[index],
@@ -144,7 +129,39 @@ class BaseMSADataset(Dataset):
         if self._tokens is not None:
             sample["input_ids"] = self._tokens.input_ids[index]
             sample["pad_token_id"] = self._tokens.pad_token_id
-        return sample
+        for name in self._feature_modalities:
+            sample[name] = table.sequences[name][index]
+        return self._transformed(sample, index)
+
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[Sample]:
+        """The samples of a batch, which a DataLoader fetches with one call."""
+        changed = type(self).__getitem__ is not BaseMSADataset.__getitem__
+        if self.pipeline or changed:
+            return [self[index] for index in indices]
+        return SampleBatch(self, indices)
+
+    @property
+    def sample_keys(self) -> tuple[str, ...]:
+        """Keys of a sample before the transforms."""
+        tokens = () if self._tokens is None else ("input_ids", "pad_token_id")
+        return ("sample_id", "raw_text", "label", *tokens, *self._feature_modalities)
+
+    def column(self, key: str, rows: IndexArray) -> Any:
+        """What the samples ``rows``, (B,), have under ``key`` before the transforms, one each.
+
+        Labels come as an array (B, n_out), all else as a list.
+        """
+        table = self.table
+        if key in ("sample_id", "raw_text"):
+            values = table.ids if key == "sample_id" else table.texts
+            return [values[row] for row in rows.tolist()]
+        if key == "label":
+            return table.labels[rows]
+        if self._tokens is not None and key == "pad_token_id":
+            return [self._tokens.pad_token_id] * len(rows)
+        if self._tokens is not None and key == "input_ids":
+            return gather(self._tokens.input_ids, rows)
+        return gather(table.sequences[key], rows)
 
     def _transformed(self, sample: Sample, index: int) -> Sample:
         """Apply the transforms to the sample of ``index``, which may know its epoch."""
@@ -160,11 +177,6 @@ class BaseMSADataset(Dataset):
             return {}
         ids = {name: getattr(self._tokens, name) for name in ("unk_token_id", "mask_token_id")}
         return {name: value for name, value in ids.items() if value is not None}
-
-    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Sequences (T_i, D) of modality ``name``."""
-        sequences = self.table.sequences[name]
-        return [sequences[index] for index in indices]
 
     def prepare(
         self,

@@ -8,12 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pgf_plugin.datasets.sample_batch import SampleBatch
 from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_positive_int
 from pgf_plugin.registry import FUNCTIONS
 from pgf_plugin.structures import MODALITIES, MSADataSample
 
 if TYPE_CHECKING:
     from pgf_plugin.datasets.base import Sample
+
+_SMALL_BYTES = 2**18
 
 
 @FUNCTIONS.register_module()
@@ -54,17 +57,18 @@ def msa_collate(
         )
     lengths = _Lengths(_check_pad_to(pad_to), truncate, pad_to_multiple_of or 1)
     inputs: dict[str, Tensor] = {}
-    first = samples[0]
-    if "input_ids" in first:
-        ids, mask = _batch(samples, "text", "input_ids", lengths, fill=first["pad_token_id"])
+    keys = samples.keys if isinstance(samples, SampleBatch) else samples[0]
+    if "input_ids" in keys:
+        fill = _column(samples, "pad_token_id")[0]
+        ids, mask = _batch(samples, "text", "input_ids", lengths, fill)
         inputs |= {"input_ids": ids, "attention_mask": mask.long()}
-    if "text" in first:
+    if "text" in keys:
         inputs["text"], mask = _batch(samples, "text", "text", lengths)
         inputs["attention_mask"] = mask.long()
     for name in ("audio", "vision"):
-        if name in first:
+        if name in keys:
             inputs[name], inputs[f"{name}_mask"] = _batch(samples, name, name, lengths)
-    return {"inputs": inputs, "data_samples": [_data_sample(sample) for sample in samples]}
+    return {"inputs": inputs, "data_samples": _data_samples(samples)}
 
 
 def pad(
@@ -77,12 +81,19 @@ def pad(
     """
     counts = np.array([len(sequence) for sequence in sequences])
     steps = max(int(counts.max()), 1) if length is None else length
-    values = np.empty((len(sequences), steps, *sequences[0].shape[1:]), sequences[0].dtype)
+    shape = (len(sequences), steps, *sequences[0].shape[1:])
+    # Memory of torch: numpy's is given back and faulted in again from batch to batch.
+    padded = torch.empty(shape, dtype=torch.from_numpy(np.empty(0, sequences[0].dtype)).dtype)
+    values = padded.numpy()
+    small = values.nbytes <= _SMALL_BYTES  # then filling all at once costs less than row by row
+    if small:
+        values.fill(fill)
     for row, sequence in zip(values, sequences, strict=True):
         row[: len(sequence)] = sequence
-        row[len(sequence) :] = fill
+        if not small:
+            row[len(sequence) :] = fill
     mask = np.arange(steps) < counts[:, None]  # (B, T)
-    return torch.from_numpy(values), torch.from_numpy(mask)
+    return padded, torch.from_numpy(mask)
 
 
 class _Lengths(NamedTuple):
@@ -114,7 +125,7 @@ def _batch(
     samples: Sequence["Sample"], name: str, key: str, lengths: _Lengths, fill: float = 0
 ) -> tuple[Tensor, Tensor]:
     """Values (B, T, …) and mask (B, T) of modality ``name``, which samples hold under ``key``."""
-    sequences = [sample[key] for sample in samples]
+    sequences = _column(samples, key)
     longest = max(map(len, sequences))
     length = lengths.of(name, longest)
     if longest > length:
@@ -136,6 +147,21 @@ def _refuse(samples: Sequence["Sample"], name: str, key: str, length: int) -> No
         f"{name} of {longer[0]['sample_id']!r} has {len(longer[0][key])} steps, but "
         f"collate_fn.pad_to.{name} is {length}: set truncate=True to cut what is longer, or a "
         "larger length"
+    )
+
+
+def _column(samples: Sequence["Sample"], key: str) -> Any:
+    if isinstance(samples, SampleBatch):
+        return samples.column(key)
+    return [sample[key] for sample in samples]
+
+
+def _data_samples(samples: Sequence["Sample"]) -> list[MSADataSample]:
+    if not isinstance(samples, SampleBatch):
+        return [_data_sample(sample) for sample in samples]
+    labels = torch.from_numpy(samples.column("label")).unbind()  # of a copy, as below
+    return MSADataSample.make_batch(
+        sample_id=samples.column("sample_id"), raw_text=samples.column("raw_text"), label=labels
     )
 
 

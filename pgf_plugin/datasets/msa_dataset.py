@@ -185,12 +185,6 @@ class MSADataset(BaseMSADataset):
             checks.check_finite(self._whole, name, found, rows)
         return found.statistics
 
-    def _gather(self, name: str, indices: Sequence[int]) -> list[NDArray[np.float32]]:
-        sequences = self.table.sequences[name]
-        if isinstance(sequences, PreparedSequences):
-            return sequences.gather(indices)
-        return super()._gather(name, indices)
-
     def _tokenize_table(self) -> TokenizedTexts:
         """Token ids of this split, of those of the whole table, which the splits share."""
         if self.tokenizer is None:

@@ -8,6 +8,7 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.mapped import streamed
 from pgf_plugin.datasets.sequences import IndexArray, SelectedSequences, Sequences
 from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
 
@@ -53,8 +54,7 @@ def zero_nonfinite(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _scan(sequences: Sequences) -> Scan:
     running = RunningStatistics(sequences.width)
     nonfinite, first = 0, None
-    for row in range(len(sequences)):
-        sequence = sequences[row]
+    for row, sequence in enumerate(streamed(sequences)):
         finite = np.isfinite(sequence)
         if not finite.all():
             nonfinite += int(finite.size - finite.sum())

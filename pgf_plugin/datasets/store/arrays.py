@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.mapped import streamed
 from pgf_plugin.datasets.sequences import IndexArray, LazySequences, Sequences
 from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
 from pgf_plugin.errors import DataError
@@ -97,8 +98,8 @@ def write_sequences(
     nonfinite, first = 0, None
     with path.open("wb", _BUFFER_BYTES) as file:
         _write_header(file, 0, sequences.width)
-        for row in range(len(sequences)):
-            sequence, bad = _treated(sequences[row], treatment)
+        for row, raw in enumerate(streamed(sequences)):
+            sequence, bad = _treated(raw, treatment)
             if bad:
                 nonfinite += bad
                 first = row if first is None else first
