@@ -1,10 +1,11 @@
-"""From the results of trials to one row a model."""
+"""From the results of trials to one row for each model, dataset and setting."""
 
 import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.result import TrialResult
 
 
@@ -29,15 +30,16 @@ class Spread(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One model of the table.
+    """One row of the table.
 
     Attributes:
-        model: its name.
+        model: the model's name.
         seeds: seeds of the finished trials.
         failed: seeds of the failed trials.
         metrics: test metrics over the seeds, fractions.
         ms_per_utterance: inference time over the seeds.
         trainable, total, trainable_without_encoder: parameters; None where no trial finished.
+        dataset, setting: their names, empty where a bench has one.
     """
 
     model: str
@@ -48,21 +50,29 @@ class Row(NamedTuple):
     trainable: int | None
     total: int | None
     trainable_without_encoder: int | None
+    dataset: str = ""
+    setting: str = ""
+
+    @property
+    def label(self) -> str:
+        """Model, dataset and setting as one name."""
+        return row_label(self.model, self.dataset, self.setting)
 
 
 def collect(results: Sequence[TrialResult]) -> list[Row]:
-    """Group ``results`` by model, in the order of their first trial."""
-    by_model: dict[str, list[TrialResult]] = {}
+    """Group ``results`` by model, dataset and setting, in the order of their first trial."""
+    groups: dict[tuple[str, str, str], list[TrialResult]] = {}
     for result in results:
-        by_model.setdefault(result.model, []).append(result)
-    return [_row(model, trials) for model, trials in by_model.items()]
+        groups.setdefault((result.model, result.dataset, result.setting), []).append(result)
+    return [_row(trials) for trials in groups.values()]
 
 
-def _row(model: str, trials: list[TrialResult]) -> Row:
+def _row(trials: list[TrialResult]) -> Row:
+    model, dataset, setting = trials[0].model, trials[0].dataset, trials[0].setting
     finished = [trial for trial in trials if trial.status == "finished"]
     failed = [trial.seed for trial in trials if trial.status != "finished"]
     if not finished:
-        return Row(model, [], failed, {}, None, None, None, None)
+        return Row(model, [], failed, {}, None, None, None, None, dataset, setting)
     first = finished[0]
     return Row(
         model,
@@ -73,4 +83,6 @@ def _row(model: str, trials: list[TrialResult]) -> Row:
         first.trainable,
         first.total,
         first.trainable_without_encoder,
+        dataset,
+        setting,
     )

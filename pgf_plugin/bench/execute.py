@@ -17,6 +17,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.predictions import PredictionsHook
 from pgf_plugin.bench.progress import Progress, ProgressHook
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
 from pgf_plugin.bench.resume import prepare_folder
@@ -42,7 +43,13 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     Raises:
         WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
-    result = TrialResult(trial.model, trial.seed, trial.fingerprint)
+    result = TrialResult(
+        trial.model,
+        trial.seed,
+        trial.fingerprint,
+        dataset=trial.dataset,
+        setting=trial.setting,
+    )
     try:
         found = prepare_folder(trial)
         for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
@@ -81,7 +88,10 @@ def _train_and_test(
     result.checkpoint = best.name
     result.best_epoch = hook.best_epoch
     result.val_mae = hook.best
+    predictions = PredictionsHook()
+    runner.register_hook(predictions)
     result.metrics = {name: float(value) for name, value in runner.test().items()}
+    predictions.save(trial.folder)
     counts = ledger(runner.model)
     result.trainable, result.total = counts.trainable, counts.total
     result.trainable_without_encoder = counts.trainable_without_encoder

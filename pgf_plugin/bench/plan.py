@@ -1,6 +1,5 @@
 """From one bench config to the trials that it asks for."""
 
-import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from pgf_plugin.bench.fingerprint import fingerprint
+from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
 from pgf_plugin.config.load import dataset_nodes, read_config, type_name
 from pgf_plugin.config.problem import Problem
@@ -28,6 +28,8 @@ class Trial(NamedTuple):
         folder: where the run writes.
         fingerprint: of config, data files and version; a finished trial that has it is not
             repeated.
+        dataset: name of the data in the table; empty where a bench has one.
+        setting: name of the overrides in the table; empty where a bench has one.
     """
 
     model: str
@@ -35,6 +37,13 @@ class Trial(NamedTuple):
     config: Config
     folder: Path
     fingerprint: str
+    dataset: str = ""
+    setting: str = ""
+
+    @property
+    def label(self) -> str:
+        """Model, dataset and setting as one name, without the seed."""
+        return row_label(self.model, self.dataset, self.setting)
 
 
 def plan_trials(
@@ -142,16 +151,6 @@ def _trial(model: str, seed: int, config: Config, work_dir: Path) -> Trial:
     config.work_dir = str(folder)
     config.experiment_name = f"{slug(model)}_{seed}_{mark[:6]}"
     return Trial(model, seed, config, folder, mark)
-
-
-def trial_folder(work_dir: Path, model: str, seed: int) -> Path:
-    """Where the trial of ``model`` and ``seed`` writes."""
-    return work_dir / slug(model) / f"seed_{seed}"
-
-
-def slug(name: str) -> str:
-    """Return ``name`` as a file name."""
-    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
 
 
 def bench_problems(config: Config) -> list[Problem]:

@@ -27,14 +27,14 @@ def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, p
         maes = [
             result.metrics["MAE"]
             for result in results
-            if result.model == row.model and result.status == "finished"
+            if result.label == row.label and result.status == "finished"
         ]
         by_model.barh(place, row.metrics["MAE"].mean, color=color, alpha=0.35, height=0.6)
         by_model.plot(maes, [place] * len(maes), "o", color=color, markersize=6)
-        size, label = (row.trainable or 0) / 1e6, _literal(row.model)
+        size, label = (row.trainable or 0) / 1e6, _literal(row.label)
         by_size.plot(size, row.metrics["MAE"].mean, "o", color=color, label=label)
     _draw_floors(by_model, results)
-    by_model.set_yticks(range(len(finished)), [_literal(row.model) for row in finished])
+    by_model.set_yticks(range(len(finished)), [_literal(row.label) for row in finished])
     by_model.invert_yaxis()
     by_model.set_xlabel("test MAE, lower is better (bar: mean, dots: seeds)")
     by_size.set_xlabel("trainable parameters, millions")

@@ -34,10 +34,10 @@ class Progress:
         self._label = ""
         self._bars: Bars | None = None
 
-    def start(self, model: str, seed: int) -> None:
+    def start(self, label: str, seed: int) -> None:
         """A trial begins."""
         self._number += 1
-        self._label = f"[{self._number}/{self.num_trials}] {model}, seed {seed}"
+        self._label = f"[{self._number}/{self.num_trials}] {label}, seed {seed}"
         if self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}", markup=False),

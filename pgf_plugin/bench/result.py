@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
 SCHEMA_VERSION = 1
@@ -39,6 +40,8 @@ class TrialResult:
         encoder: name of the text encoder, None where there is none.
         environment: versions, engine, device and threads.
         error: message of a failed trial; its traceback is in the trial's folder.
+        dataset: name of the data in the table; empty where a bench has one.
+        setting: name of the overrides in the table; empty where a bench has one.
     """
 
     model: str
@@ -59,6 +62,17 @@ class TrialResult:
     encoder: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    dataset: str = ""
+    setting: str = ""
+
+    @property
+    def label(self) -> str:
+        """Model, dataset and setting as one name: that of a row of the table."""
+        return row_label(self.model, self.dataset, self.setting)
+
+    def folder(self, work_dir: Path) -> Path:
+        """Where the trial wrote, below the folder of its bench."""
+        return trial_folder(work_dir, self.model, self.seed, self.dataset, self.setting)
 
     def save(self, folder: Path) -> None:
         """Write ``result.json``; a reader sees the whole file or none."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
-from pgf_plugin.bench.plan import Trial, plan_trials, trial_folder
+from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
@@ -96,7 +96,7 @@ def run_bench(
 
 
 def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
-    progress.start(trial.model, trial.seed)
+    progress.start(trial.label, trial.seed)
     done = TrialResult.load(trial.folder)
     if done and done.status == "finished" and done.fingerprint == trial.fingerprint:
         progress.finish(f"finished before, test MAE {done.metrics['MAE']:.3f}")
@@ -150,8 +150,8 @@ def _print_report(bench: BenchResult, title: str, files: dict[str, Path], consol
         print_plain(console, f"{name + ':':<6} {path}")
     for result in bench.results:
         if result.status == "failed":
-            trace = trial_folder(bench.work_dir, result.model, result.seed) / TRACEBACK_FILE
-            print_plain(console, f"Failed: {result.model}, seed {result.seed}, see {trace}")
+            trace = result.folder(bench.work_dir) / TRACEBACK_FILE
+            print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {trace}")
 
 
 def _notes(bench: BenchResult) -> list[str]:

@@ -105,7 +105,7 @@ def caption(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row.failed:
             rest = f"; its row is over {_seeds(row.seeds)}" if row.seeds else ""
-            notes.append(f"{row.model}: {_seeds(row.failed)} failed{rest}.")
+            notes.append(f"{row.label}: {_seeds(row.failed)} failed{rest}.")
     return notes
 
 
@@ -131,8 +131,8 @@ def _name(row: Row, separator: str) -> str:
     """The model's name, marked where some of its seeds failed."""
     finished, failed = len(row.seeds), len(row.failed)
     if not finished or not failed:
-        return row.model
-    return f"{row.model}{separator}({finished}/{finished + failed} seeds)"
+        return row.label
+    return f"{row.label}{separator}({finished}/{finished + failed} seeds)"
 
 
 def _seeds(seeds: Sequence[int]) -> str:

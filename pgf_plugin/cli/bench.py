@@ -72,9 +72,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _next_command(work_dir: Path, result: "TrialResult") -> str:
     """Suggest a prediction with the first trained model, as it can be typed from here."""
-    from pgf_plugin.bench import trial_folder
-
-    folder = trial_folder(work_dir, result.model, result.seed)
+    folder = result.folder(work_dir)
     command = [
         *program(),
         *("predict", str(folder / "config.py"), str(folder / (result.checkpoint or ""))),

@@ -1,0 +1,22 @@
+"""How a trial is called: in the table, and as a folder."""
+
+import re
+from pathlib import Path
+
+
+def row_label(model: str, dataset: str = "", setting: str = "") -> str:
+    """Return model, setting and dataset as one name, ``PGF-Net (rank=8) on MOSI``."""
+    return f"{model}{setting and f' ({setting})'}{dataset and f' on {dataset}'}"
+
+
+def trial_folder(
+    work_dir: Path, model: str, seed: int, dataset: str = "", setting: str = ""
+) -> Path:
+    """Where a trial writes: a folder each for dataset, model, setting (if any) and seed."""
+    names = [slug(name) for name in (dataset, model, setting) if name]
+    return work_dir.joinpath(*names, f"seed_{seed}")
+
+
+def slug(name: str) -> str:
+    """Return ``name`` as a file name."""
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
