@@ -28,6 +28,11 @@ class Page:
         text = "".join(_blocks(self.sections[section], "sh"))
         return re.sub(r" *\\\n *", " ", text).splitlines()
 
+    def parts(self, section: str) -> dict[str, str]:
+        """The subsections of a section."""
+        split = re.split(r"^### (.+)$", self.sections[section], flags=re.M)
+        return dict(zip(split[1::2], split[2::2], strict=True))
+
     def commands_before(self, section: str) -> Iterator[str]:
         """The commands of all sections before ``section``."""
         for name in itertools.takewhile(lambda name: name != section, self.sections):
@@ -44,8 +49,29 @@ def _blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
-def run(command: str, encoder: Path) -> int:
-    """Run a ``pgf`` command as bash reads it, training for one epoch over a tiny encoder.
+def table_rows(text: str) -> list[list[str]]:
+    """The cells of all tables in ``text``, one list a row, without headings."""
+    lines = text.splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line, following in itertools.pairwise([*lines, ""])
+        if line.startswith("| ") and not following.startswith("|--")
+    ]
+
+
+def codes(cell: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def run(command: str, *overrides: str) -> int:
+    """Run a ``pgf`` command as bash reads it, training for one epoch.
+
+    The encoder is that of the environment variable PGF_ENCODER, not the one of the page.
+
+    Args:
+        command: the line.
+        overrides: further ``--cfg-options`` of a command that trains.
 
     Returns:
         Its exit status.
@@ -55,9 +81,12 @@ def run(command: str, encoder: Path) -> int:
     )
     program, *arguments = told.stdout.split("\0")[:-1]
     assert program == "pgf"
+    if "--encoder" in arguments:
+        at = arguments.index("--encoder")
+        del arguments[at : at + 2]
     if arguments[0] in ("train", "bench"):
-        overrides = ("train_cfg.max_epochs=1", "train_dataloader.batch_size=3")
-        # mmengine allows the name of a run once a process.
-        name = f"experiment_name=page_{next(_RUNS)}"
-        arguments += ["--encoder", str(encoder), "--cfg-options", *overrides, name]
+        short = ("train_cfg.max_epochs=1", "train_dataloader.batch_size=3")
+        arguments += ["--cfg-options", *short, *overrides]
+    if arguments[0] == "train":  # mmengine allows the name of a run once a process
+        arguments.append(f"experiment_name=page_{next(_RUNS)}")
     return main(arguments)

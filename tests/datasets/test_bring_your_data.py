@@ -37,27 +37,28 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, tiny, monkeypatch):
     """Where a reader of the page has the files."""
     page_files.write_mmsa_files(tmp_path)
     page_files.write_extracted_files(tmp_path)
     page_files.write_misa_files(tmp_path)
     page_files.write_tables(tmp_path)
+    monkeypatch.setenv("PGF_ENCODER", str(tiny))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_commands_of_a_section(section, folder, tiny, capsys):
+def test_the_commands_of_a_section(section, folder, capsys):
     commands = PAGE.commands(section)
     if any(" CSD " in command for command in commands):
         page_files.write_csd_files(folder)
     for command in PAGE.commands_before(section):
         if " convert " in command and " CSD " not in command:
-            assert run(command, tiny) == 0, capsys.readouterr()
+            assert run(command) == 0, capsys.readouterr()
     PAGE.write_files(section, folder)
     for command in commands:
-        assert run(command, tiny) == (command == REFUSED), (command, capsys.readouterr())
+        assert run(command) == (command == REFUSED), (command, capsys.readouterr())
     assert {path.parent.name for path in folder.glob("work_dirs/*/best_MAE_epoch_1.pth")} == {
         re.findall(r"(?:--work-dir work_dirs|train \w+)/(\S+)", command)[-1]
         for command in commands
@@ -65,11 +66,11 @@ def test_the_commands_of_a_section(section, folder, tiny, capsys):
     }
 
 
-def test_every_kind_of_file_becomes_what_the_page_says(folder, tiny, capsys):
+def test_every_kind_of_file_becomes_what_the_page_says(folder, capsys):
     page_files.write_csd_files(folder)
     for command in PAGE.commands_before(""):
         if " convert " in command and "--force" not in command:
-            assert run(command, tiny) == 0, capsys.readouterr()
+            assert run(command) == 0, capsys.readouterr()
     stores = {path.stem: open_store(path) for path in Path("data").iterdir()}
     widths = {
         name: {modality: each.width for modality, each in table.sequences.items()}
@@ -82,11 +83,11 @@ def test_every_kind_of_file_becomes_what_the_page_says(folder, tiny, capsys):
     assert mosi.lengths.tolist() == extracted.lengths.tolist()
 
 
-def test_convert_passes_on_what_the_reader_notes(folder, tiny, capsys):
+def test_convert_passes_on_what_the_reader_notes(folder, capsys):
     page_files.write_csd_files(folder)
-    assert run("pgf data convert CSD data/late.store", tiny) == 0
+    assert run("pgf data convert CSD data/late.store") == 0
     assert "note: CMU_MOSI_ModifiedTimestampedWords.csd" in capsys.readouterr().out
-    assert run("pgf data convert CSD data/right.store --option word_shift=1", tiny) == 0
+    assert run("pgf data convert CSD data/right.store --option word_shift=1") == 0
     assert "note:" not in capsys.readouterr().out
 
 
