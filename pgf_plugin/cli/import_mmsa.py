@@ -21,6 +21,9 @@ from pgf_plugin.weights import Weights, read_weights, write_weights
 from pgf_plugin.weights_loading import fit_weights
 from pgf_plugin.work_dir import held
 
+_TEXT_WEIGHTS = ("projections.text.conv.weight", "text_subnet.rnn.weight_ih_l0")
+"""Weights that meet the text first, (features, text features, …): MulT's, TFN's and LMF's."""
+
 
 def add_parser(commands) -> None:
     """Add the command to ``commands``."""
@@ -93,8 +96,9 @@ def _summary(state: ConvertedState) -> str:
 
 def _use_text_features(cfg: Config, state: ConvertedState) -> None:
     """A checkpoint without a text encoder was trained on the text features of the file."""
-    conv = state.get("projections.text.conv.weight")
-    width = cfg.model.width if conv is None else conv.shape[1]
+    widths = [state[key].shape[1] for key in _TEXT_WEIGHTS if key in state]
+    # MulT leaves text that has its width already unprojected.
+    width = widths[0] if widths else cfg.model.width
     cfg.model.encoder = dict(type="PrecomputedTextEncoder", in_features=width)
     for node in dataset_nodes(cfg):
         node.update(tokenizer=None, text_features=True)
