@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import DataError, check_one_of
+from pgf_plugin.structures import MODALITIES
 
 StateDict = Mapping[str, Tensor]
 
 BERT = {"{bert}.model.": "encoder.encoder."}
 BERT_UNTRAINED = (r"{bert}\.model\.pooler\..*", r"{bert}\.model\.embeddings\.position_ids")
 """Parts of MMSA's text encoder that its models never read."""
+
+DATASETS = ("mosi", "mosei", "sims")
+"""MMSA's names of the data sets that it has settings for."""
 
 _PREFIX = "Model."
 """What MMSA's trainer writes before every name: its models sit inside a wrapper."""
@@ -38,13 +42,15 @@ class Conversion:
 
     Attributes:
         model: ``type`` of the model here.
-        config: shipped config that builds it with MMSA's settings.
+        config: shipped config that builds it with MMSA's settings for MOSI.
         prefixes: beginning of a name in MMSA to its beginning here; ``{bert}`` stands for ``bert``.
         parts: pieces of names in MMSA to pieces here, replaced in order.
         dropped: patterns of whole names that MMSA has and never trains.
         unused: whether MMSA has this name and value, and never trains it, in this checkpoint.
         optional: prefixes in MMSA that a checkpoint may lack.
         bert: where MMSA keeps its text encoder; None for a model without.
+        reads: weight here that reads a modality, ``{}`` its name: (features out, features in, …).
+        text_reads: the same for the text, where a model without a text encoder has another.
         reshape: changes values after all names are right, in place.
     """
 
@@ -56,6 +62,8 @@ class Conversion:
     unused: Callable[[str, Tensor], bool] = lambda name, value: False
     optional: Sequence[str] = ()
     bert: str | None = None
+    reads: str = ""
+    text_reads: str | None = None
     reshape: Callable[[dict[str, Tensor]], None] = lambda tensors: None
 
     def __call__(self, name: str, state_dict: StateDict) -> ConvertedState:
@@ -75,6 +83,22 @@ class Conversion:
         tensors = {self._rename(key): value for key, value in kept.items()}
         self.reshape(tensors)
         return ConvertedState(tensors, dropped)
+
+    def config_for(self, dataset: str) -> str:
+        """The shipped config with MMSA's settings for ``dataset``, of :data:`DATASETS`."""
+        name = self.config.replace("_mosi_", f"_{check_one_of('dataset', dataset, DATASETS)}_")
+        # MMSA has no word-aligned features of CH-SIMS.
+        return name.replace("_aligned", "_unaligned") if dataset == "sims" else name
+
+    def widths(self, converted: StateDict) -> dict[str, int]:
+        """Features a step that the weights read, by modality, as far as they tell."""
+        names = {modality: self.reads.format(modality) for modality in MODALITIES}
+        names["text"] = self.text_reads or names["text"]
+        return {
+            modality: converted[name].shape[1]
+            for modality, name in names.items()
+            if name in converted
+        }
 
     @property
     def _prefixes(self) -> dict[str, str]:

@@ -1,0 +1,121 @@
+"""Fits a config to a checkpoint and a feature file of MMSA, which takes all sizes from the file."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from numpy.typing import NDArray
+
+from pgf_plugin.config.load import dataset_nodes, type_name
+from pgf_plugin.datasets.formats.safe_pickle import load_pickle
+from pgf_plugin.errors import ConfigError, DataError
+from pgf_plugin.interop.mmsa.conversion import DATASETS, Conversion, ConvertedState
+from pgf_plugin.structures import MODALITIES
+
+_ENCODER = "encoder."
+_FILE_NAME = re.compile(rf"-({'|'.join(DATASETS)})(-\d+)?$")
+_SPLIT = "test"
+
+
+def dataset_of(checkpoint: Path) -> str | None:
+    """The data set in the name that MMSA gives its checkpoints, such as ``mult-mosi.pth``."""
+    found = _FILE_NAME.search(checkpoint.stem)
+    return found and found[1]
+
+
+def fit_config(cfg: Config, conversion: Conversion, state: ConvertedState) -> None:
+    """Give a config the widths that a checkpoint reads, and the lengths that a file is padded to.
+
+    Args:
+        cfg: builds ``conversion.model``; changed in place.
+        conversion: of the model.
+        state: what it converted.
+
+    Raises:
+        ConfigError: if the config builds another model.
+    """
+    if type_name(cfg.model) != conversion.model:
+        raise ConfigError(
+            f"model.type is {cfg.model.get('type')!r}, but the checkpoint is one of a "
+            f"{conversion.model}: give a config of it, such as {conversion.config}"
+        )
+    widths = conversion.widths(state)
+    text = widths.pop("text", None)
+    if not any(key.startswith(_ENCODER) for key in state):
+        _use_text_features(cfg, text)
+    cfg.model.feature_dims = {**(cfg.model.get("feature_dims") or {}), **widths}
+    for node in dataset_nodes(cfg):
+        if "feature_dims" in node:
+            node["feature_dims"] = {**node["feature_dims"], **widths}
+    _use_padding(cfg)
+
+
+def other_tokens(cfg: Config, dataset) -> tuple[int, int] | None:
+    """How many texts of a test split have other token ids than the feature file has for them.
+
+    MMSA reads the ids of the file, this package those of the tokenizer that the config names.
+
+    Args:
+        cfg: what :func:`fit_config` has changed.
+        dataset: its test split.
+
+    Returns:
+        how many differ, of how many; None where the file has no ids or the model reads none.
+    """
+    tokens = _split(cfg).get("text_bert")
+    if tokens is None or dataset.tokenizer is None or len(tokens) != len(dataset):
+        return None
+    ids = (np.asarray(row[0])[np.asarray(row[1]) > 0] for row in tokens)
+    differing = sum(
+        not np.array_equal(row, dataset[number]["input_ids"]) for number, row in enumerate(ids)
+    )
+    return differing, len(dataset)
+
+
+def _use_text_features(cfg: Config, width: int | None) -> None:
+    """A checkpoint without a text encoder was trained on the text features of the file."""
+    width = cfg.model.width if width is None else width  # MulT does not project what has its width
+    cfg.model.encoder = dict(type="PrecomputedTextEncoder", in_features=width)
+    for node in dataset_nodes(cfg):
+        node.update(tokenizer=None, text_features=True)
+
+
+def _use_padding(cfg: Config) -> None:
+    """Pad as the file does where the config pads to fixed lengths: MMSA reads the padding."""
+    collate = cfg.test_dataloader.get("collate_fn") or {}
+    steps = _padded_steps(cfg)
+    if not steps or not collate.get("pad_to"):
+        return
+    collate["pad_to"] = {**collate["pad_to"], **steps}
+    if "text" in steps:
+        cfg.test_dataloader.dataset["max_tokens"] = steps["text"]
+
+
+def _padded_steps(cfg: Config) -> dict[str, int]:
+    """Steps of each modality in the file, padding included."""
+    split = _split(cfg)
+    steps = {name: values.shape[1] for name, values in split.items() if values.ndim == 3}
+    tokens = split.get("text_bert")
+    if tokens is not None and tokens.ndim == 3 and "text" not in steps:
+        steps["text"] = tokens.shape[2]
+    return {name: steps[name] for name in MODALITIES if name in steps}
+
+
+def _split(cfg: Config) -> dict[str, NDArray]:
+    """Arrays of the test split in MMSA's feature file; none in another file, which has no padding.
+
+    What is wrong with the file is told by the dataset, which reads it next.
+    """
+    node = cfg.test_dataloader.dataset
+    path = Path(node.get("data_root") or "", node.get("data_file") or "").expanduser()
+    if node.get("reader_options") or not path.is_file():
+        return {}
+    try:
+        content = load_pickle(path)
+    except DataError:
+        return {}
+    split = content.get(_SPLIT) if isinstance(content, dict) else None
+    names = (*MODALITIES, "text_bert")
+    held = split if isinstance(split, dict) else {}
+    return {name: held[name] for name in names if isinstance(held.get(name), np.ndarray)}
