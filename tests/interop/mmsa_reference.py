@@ -28,6 +28,7 @@ def mmsa_settings(name, bert, dataset="mosi", **settings):
         | config[name]["datasetParams"][dataset]
         | dict(model_name=name, train_mode="regression", num_classes=3, feature_dims=list(DIMS))
         | dict(pretrained=bert, device="cpu", dataset_name=dataset, seq_lens=LENGTHS["unaligned"])
+        | dict(train_samples=3)
         | settings
     )
 

@@ -58,7 +58,7 @@ def mmsa_metrics(name, model, bert, features, dataset="mosi", **settings):
     from MMSA.data_loader import MMDataLoader
 
     args = mmsa_settings(name, bert, dataset, custom_feature=str(features), **settings)
-    args |= dict(feature_T="", feature_A="", feature_V="", train_samples=SIZES["train"])
+    args |= dict(feature_T="", feature_A="", feature_V="")
     loader = MMDataLoader(args, 0)["test"]
     module = import_module(f"MMSA.trains.{MODULES.get(name, 'singleTask')}")
     found = getattr(module, name.upper())(args).do_test(model, loader, mode="TEST")
