@@ -10,8 +10,9 @@ The model computes as MMSA 2.2.1 does, so that the metrics are MMSA's. Which mod
 in the checkpoint tell; the data set, its file name (MMSA writes MODEL-DATASET.pth), or --dataset.
 Widths are the checkpoint's, lengths of the padding the feature file's. Other sizes than MMSA's
 settings for the data set come from a config (--config), or one by one (--cfg-options
-model.width=40). --encoder is needed for the tokenizer and the sizes of BERT alone, where the
-checkpoint holds a BERT: its weights are the checkpoint's.
+model.width=40 model.num_heads=8). Where the checkpoint holds a BERT, --encoder is needed for its
+tokenizer and its sizes alone. --cfg-options model.reference=False tells what real lengths would
+give, without the padding.
 """
 
 import argparse
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     path = existing_file(args.checkpoint)
     source = read_weights(path).tensors
     name = args.model or _recognise(path, source)
-    state = convert_state_dict(name, source)
+    state = _convert(path, name, source)
     print(f"{path}: MMSA's {name!r}, {len(state)} tensors")
     print(f"left out, because MMSA never trains them: {_summary(state)}")
     conversion = CONVERSIONS[name]
@@ -95,33 +96,45 @@ def run(args: argparse.Namespace) -> int:
     check_run_config(cfg, args, needs=_NEEDS)
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
-    weights = Weights(dict(state), {"model": conversion.model}, {})
+    weights = Weights(dict(state), {"model": f"MMSA's {name}"}, {})
     with held(cfg.work_dir, cfg):
         with without_pretrained_weights():  # all of them are in the checkpoint
             runner = Runner.from_cfg(cfg)
         fit_weights(runner.model, weights, path, advice=_ADVICE)
         if args.out:
-            _write(runner, weights, Path(args.out).expanduser())
+            _write(runner, conversion.model, Path(args.out).expanduser())
         print_metrics(runner, f"{args.config}, {path}")
         _tell_tokens(cfg, runner)
     return 0
 
 
 _ADVICE = (
-    ". The default is MMSA's for MOSI, or for the data set in the file name: give --dataset, or "
-    "the sizes that differ"
+    ". The default is MMSA's for MOSI, or for the data set in the file name: give --dataset, the "
+    "sizes that differ, or --encoder where the BERT is no bert-base"
 )
+_OTHERS = "EF-LSTM, LF-DNN, MFN and Graph-MFN are MMSAModel here, whose `network` takes their state"
 
 
 def _recognise(path: Path, state: StateDict) -> str:
     found = [name for name, conversion in CONVERSIONS.items() if conversion.fits(state)]
-    if len(found) != 1:
-        raise DataError(
-            f"{path}: its names are those of {found or 'no model'} that can be converted "
-            f"({', '.join(sorted(CONVERSIONS))}): give --model NAME to see what is missing and "
-            "what is unknown"
-        )
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    shares = {name: conversion.share(state) for name, conversion in CONVERSIONS.items()}
+    nearest = max(shares, key=lambda name: shares[name])
+    if not found and shares[nearest] > 0.5:
+        return nearest  # the conversion says what is missing and what is unknown
+    raise DataError(
+        f"{path}: its names are those of {found or 'no model'} that can be converted "
+        f"({', '.join(sorted(CONVERSIONS))}). Give --model NAME to see what is missing and what is "
+        f"unknown. {_OTHERS}"
+    )
+
+
+def _convert(path: Path, name: str, state: StateDict) -> ConvertedState:
+    try:
+        return convert_state_dict(name, state)
+    except DataError as error:
+        raise DataError(f"{path}: {error}. {_OTHERS}") from error
 
 
 def _summary(state: ConvertedState) -> str:
@@ -142,9 +155,9 @@ def _use_data_file(cfg: Config, args: argparse.Namespace) -> None:
         node["data_root"] = args.data_root or ""
 
 
-def _write(runner: Runner, weights: Weights, out: Path) -> None:
+def _write(runner: Runner, model: str, out: Path) -> None:
     """Write the weights, and say with what config they are used."""
-    write_weights(weights._replace(tensors=runner.model.state_dict()), out)
+    write_weights(Weights(runner.model.state_dict(), {"model": model}, {}), out)
     config = Path(runner.work_dir, Path(runner.cfg.filename).name)
     print(f"wrote {out}, for: pgf test {config} {out}")
 

@@ -52,7 +52,7 @@ def test_models_over_text_features_equal(name, lengths):
     losses["loss_task"].backward()
     loss.backward()
     gradients = {key: value.grad for key, value in theirs.named_parameters() if value.requires_grad}
-    converted = convert_state_dict(name, gradients)
+    converted = convert_state_dict(name, {**theirs.state_dict(), **gradients})
     for key, value in ours.named_parameters():
         assert_same(value.grad, converted[key])
 

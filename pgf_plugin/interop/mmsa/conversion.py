@@ -49,6 +49,7 @@ class Conversion:
         unused: whether MMSA has this name and value, and never trains it, in this checkpoint.
         optional: prefixes in MMSA that a checkpoint may lack.
         bert: where MMSA keeps its text encoder; None for a model without.
+        marks: those that are dropped and tell a model from another with the same names.
         reads: weight here that reads a modality, ``{}`` its name: (features out, features in, …).
         text_reads: the same for the text, where a model without a text encoder has another.
         reshape: changes values after all names are right, in place.
@@ -62,6 +63,7 @@ class Conversion:
     unused: Callable[[str, Tensor], bool] = lambda name, value: False
     optional: Sequence[str] = ()
     bert: str | None = None
+    marks: Sequence[str] = ()
     reads: str = ""
     text_reads: str | None = None
     reshape: Callable[[dict[str, Tensor]], None] = lambda tensors: None
@@ -73,7 +75,7 @@ class Conversion:
             DataError: for missing or surplus names, all listed.
         """
         kept, dropped = self._split(state_dict)
-        missing, surplus = self._misfits(kept)
+        missing, surplus = self._misfits(kept, dropped)
         if missing or surplus:
             raise DataError(
                 f"this is no state dict of MMSA's {name!r} that can be converted."
@@ -107,7 +109,13 @@ class Conversion:
 
     def fits(self, state_dict: StateDict) -> bool:
         """Whether ``state_dict`` has the names of this model, and no others."""
-        return not any(self._misfits(self._split(state_dict)[0]))
+        return not any(self._misfits(*self._split(state_dict)))
+
+    def share(self, state_dict: StateDict) -> float:
+        """Which part of the names in ``state_dict`` this model knows, 0 to 1."""
+        kept, dropped = self._split(state_dict)
+        unknown = self._misfits(kept, dropped)[1]
+        return (len(state_dict) - len(unknown)) / max(len(state_dict), 1)
 
     def _split(self, state_dict: StateDict) -> tuple[dict[str, Tensor], list[str]]:
         """What is converted, and the names of what is left out."""
@@ -120,12 +128,13 @@ class Conversion:
         ]
         return {key: given[key] for key in given.keys() - set(dropped)}, dropped
 
-    def _misfits(self, kept: StateDict) -> tuple[list[str], list[str]]:
+    def _misfits(self, kept: StateDict, dropped: Sequence[str]) -> tuple[list[str], list[str]]:
         missing = [
             f"{prefix}…"
             for prefix in self._prefixes
             if prefix not in self.optional and not any(key.startswith(prefix) for key in kept)
         ]
+        missing += [name for name in self.marks if name not in dropped]
         known = tuple(self._prefixes)
         return missing, sorted(key for key in kept if not key.startswith(known))
 

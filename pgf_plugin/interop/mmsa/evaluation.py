@@ -1,6 +1,7 @@
 """Fits a config to a checkpoint and a feature file of MMSA, which takes all sizes from the file."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +35,21 @@ def fit_config(cfg: Config, conversion: Conversion, state: ConvertedState) -> No
 
     Raises:
         ConfigError: if the config builds another model.
+        DataError: if the file lacks a modality, or has features of another width.
     """
     if type_name(cfg.model) != conversion.model:
         raise ConfigError(
             f"model.type is {cfg.model.get('type')!r}, but the checkpoint is one of a "
             f"{conversion.model}: give a config of it, such as {conversion.config}"
         )
-    widths = conversion.widths(state)
-    text = widths.pop("text", None)
-    if not any(key.startswith(_ENCODER) for key in state):
+    told = conversion.widths(state)
+    # MulT does not project what has its own width already.
+    widths = {name: told.get(name, cfg.model.get("width")) for name in MODALITIES}
+    text = widths.pop("text")
+    if any(key.startswith(_ENCODER) for key in state):
+        _check_features(cfg, widths)
+    else:
+        _check_features(cfg, {"text": text, **widths})
         _use_text_features(cfg, text)
     cfg.model.feature_dims = {**(cfg.model.get("feature_dims") or {}), **widths}
     for node in dataset_nodes(cfg):
@@ -73,9 +80,28 @@ def other_tokens(cfg: Config, dataset) -> tuple[int, int] | None:
     return differing, len(dataset)
 
 
-def _use_text_features(cfg: Config, width: int | None) -> None:
+def _check_features(cfg: Config, widths: Mapping[str, int]) -> None:
+    """Refuse a file of MMSA whose features are not those that the checkpoint reads."""
+    split = _split(cfg)
+    if not split:
+        return
+    path = _data_path(cfg)
+    for name, width in widths.items():
+        if name not in split:
+            raise DataError(
+                f"{path} has no {name} features, which the checkpoint needs: it has "
+                f"{', '.join(split)}. Give the feature file that it was trained on (--data-file)"
+            )
+        if split[name].ndim == 3 and split[name].shape[2] != width:
+            raise DataError(
+                f"the checkpoint reads {width} {name} features a step, but {path} has "
+                f"{split[name].shape[2]}: give the feature file that it was trained on "
+                "(--data-file)"
+            )
+
+
+def _use_text_features(cfg: Config, width: int) -> None:
     """A checkpoint without a text encoder was trained on the text features of the file."""
-    width = cfg.model.width if width is None else width  # MulT does not project what has its width
     cfg.model.encoder = dict(type="PrecomputedTextEncoder", in_features=width)
     for node in dataset_nodes(cfg):
         node.update(tokenizer=None, text_features=True)
@@ -102,14 +128,18 @@ def _padded_steps(cfg: Config) -> dict[str, int]:
     return {name: steps[name] for name in MODALITIES if name in steps}
 
 
+def _data_path(cfg: Config) -> Path:
+    node = cfg.test_dataloader.dataset
+    return Path(node.get("data_root") or "", node.get("data_file") or "").expanduser()
+
+
 def _split(cfg: Config) -> dict[str, NDArray]:
     """Arrays of the test split in MMSA's feature file; none in another file, which has no padding.
 
     What is wrong with the file is told by the dataset, which reads it next.
     """
-    node = cfg.test_dataloader.dataset
-    path = Path(node.get("data_root") or "", node.get("data_file") or "").expanduser()
-    if node.get("reader_options") or not path.is_file():
+    path = _data_path(cfg)
+    if cfg.test_dataloader.dataset.get("reader_options") or not path.is_file():
         return {}
     try:
         content = load_pickle(path)

@@ -29,6 +29,7 @@ TFN = Conversion(
     },
     # The bounds of the score, which are an argument of the head here.
     dropped=("output_range", "output_shift"),
+    marks=("output_range", "output_shift"),  # LF-DNN has all other names
 )
 
 LMF = Conversion(
