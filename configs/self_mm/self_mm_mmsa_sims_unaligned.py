@@ -10,6 +10,7 @@ model = dict(
     encoder=dict(pretrained=_base_.encoder, architecture=dict(model_type="bert", vocab_size=21128)),
     feature_dims=_base_.feature_dims,
     lstm_features=dict(audio=16, vision=64),
+    sequence_features=dict(audio=16, vision=32),
     task_features=dict(text=64),
     label_bound=1.0,
 )

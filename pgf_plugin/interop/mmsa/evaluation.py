@@ -17,6 +17,7 @@ from pgf_plugin.structures import MODALITIES
 _ENCODER = "encoder."
 _FILE_NAME = re.compile(rf"-({'|'.join(DATASETS)})(-\d+)?$")
 _SPLIT = "test"
+_PICKLES = (".pkl", ".pickle")
 
 
 def dataset_of(checkpoint: Path) -> str | None:
@@ -136,15 +137,14 @@ def _data_path(cfg: Config) -> Path:
 def _split(cfg: Config) -> dict[str, NDArray]:
     """Arrays of the test split in MMSA's feature file; none in another file, which has no padding.
 
-    What is wrong with the file is told by the dataset, which reads it next.
+    Raises:
+        DataError: for a pickle that is damaged or hostile.
     """
     path = _data_path(cfg)
-    if cfg.test_dataloader.dataset.get("reader_options") or not path.is_file():
+    separate = cfg.test_dataloader.dataset.get("reader_options")
+    if separate or path.suffix not in _PICKLES or not path.is_file():
         return {}
-    try:
-        content = load_pickle(path)
-    except DataError:
-        return {}
+    content = load_pickle(path)
     split = content.get(_SPLIT) if isinstance(content, dict) else None
     names = (*MODALITIES, "text_bert")
     held = split if isinstance(split, dict) else {}
