@@ -24,9 +24,8 @@ from mmengine.runner import Runner
 from pgf_plugin.cli.options import (
     add_overrides,
     add_work_dir,
-    check_run_config,
+    checked_config_from,
     existing_file,
-    run_config_from,
 )
 from pgf_plugin.cli.test import print_metrics
 from pgf_plugin.config.load import dataset_nodes
@@ -40,6 +39,11 @@ from pgf_plugin.weights_loading import fit_weights
 from pgf_plugin.work_dir import held
 
 _NEEDS = ("test_dataloader", "test_cfg", "test_evaluator")
+_ADVICE = (
+    ". The default is MMSA's for MOSI, or for the data set in the file name: give --dataset, the "
+    "sizes that differ, or --encoder where the BERT is no bert-base"
+)
+_OTHERS = "EF-LSTM, LF-DNN, MFN and Graph-MFN are MMSAModel here, whose `network` takes their state"
 
 
 def add_parser(commands) -> None:
@@ -90,10 +94,9 @@ def run(args: argparse.Namespace) -> int:
     conversion = CONVERSIONS[name]
     dataset = args.dataset or dataset_of(path) or DATASETS[0]
     args.config = args.config or conversion.config_for(dataset)
-    cfg = run_config_from(args)
+    cfg = checked_config_from(args, needs=_NEEDS)
     _use_data_file(cfg, args)
     fit_config(cfg, conversion, state)
-    check_run_config(cfg, args, needs=_NEEDS)
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
     weights = Weights(dict(state), {"model": f"MMSA's {name}"}, {})
@@ -106,13 +109,6 @@ def run(args: argparse.Namespace) -> int:
         print_metrics(runner, f"{args.config}, {path}")
         _tell_tokens(cfg, runner)
     return 0
-
-
-_ADVICE = (
-    ". The default is MMSA's for MOSI, or for the data set in the file name: give --dataset, the "
-    "sizes that differ, or --encoder where the BERT is no bert-base"
-)
-_OTHERS = "EF-LSTM, LF-DNN, MFN and Graph-MFN are MMSAModel here, whose `network` takes their state"
 
 
 def _recognise(path: Path, state: StateDict) -> str:

@@ -114,19 +114,10 @@ def checked_config_from(
         ConfigError: with everything that is wrong.
     """
     cfg = run_config_from(args, **overrides)
-    check_run_config(cfg, args, needs=needs)
-    return cfg
-
-
-def check_run_config(cfg: Config, args: argparse.Namespace, *, needs: Sequence[str]) -> None:
-    """Check a config that ``args`` means before anything else is read.
-
-    Raises:
-        ConfigError: with everything that is wrong.
-    """
     problems = unique([*missing_parts(cfg, needs, args.command), *check_config(cfg)])
     if problems:
         raise config_error(problems, args.config)
+    return cfg
 
 
 def existing_file(name: str) -> Path:

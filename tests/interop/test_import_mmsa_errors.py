@@ -79,6 +79,12 @@ def test_another_model_than_the_one_named(states, error):
     assert "model.type is 'TFN', but the checkpoint is one of a MulT" in told
 
 
+def test_a_config_without_a_test(states, error):
+    Path("mine.py").write_text("model = dict(type='MulT')\n")
+    told = error(states["mult"], "--config", "mine.py")
+    assert "test_dataloader" in told
+
+
 def test_other_sizes_than_those_of_the_settings(states, error):
     told = error(states["mult"], "--dataset", "mosei")
     assert "of another shape in the file: branches.audio.memory" in told

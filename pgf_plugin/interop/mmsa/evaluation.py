@@ -9,6 +9,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 
 from pgf_plugin.config.load import dataset_nodes, type_name
+from pgf_plugin.datasets import BaseMSADataset
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.interop.mmsa.conversion import DATASETS, Conversion, ConvertedState
@@ -59,7 +60,7 @@ def fit_config(cfg: Config, conversion: Conversion, state: ConvertedState) -> No
     _use_padding(cfg)
 
 
-def other_tokens(cfg: Config, dataset) -> tuple[int, int] | None:
+def other_tokens(cfg: Config, dataset: BaseMSADataset) -> tuple[int, int] | None:
     """How many texts of a test split have other token ids than the feature file has for them.
 
     MMSA reads the ids of the file, this package those of the tokenizer that the config names.
@@ -72,7 +73,7 @@ def other_tokens(cfg: Config, dataset) -> tuple[int, int] | None:
         how many differ, of how many; None where the file has no ids or the model reads none.
     """
     tokens = _split(cfg).get("text_bert")
-    if tokens is None or dataset.tokenizer is None or len(tokens) != len(dataset):
+    if tokens is None or len(tokens) != len(dataset) or "input_ids" not in dataset[0]:
         return None
     ids = (np.asarray(row[0])[np.asarray(row[1]) > 0] for row in tokens)
     differing = sum(
