@@ -81,6 +81,15 @@ def test_the_script_is_installed():
     assert done.stderr == ""
 
 
+def test_configs_are_found_by_words(capsys):
+    assert main(["config", "list", "sims", "mma/"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [f"mma/mma_bert-base-chinese_{data}.py" for data in ("sims", "simsv2")]
+    assert "no shipped config has 'sim' and 'nothing'" in error_of(
+        ["config", "list", "sim", "nothing"], capsys
+    )
+
+
 def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
     argv = ["train", *common(encoder), "--work-dir", str(tmp_path)]
     assert main(argv) == 0
