@@ -27,7 +27,7 @@ SIMS_COLUMNS: Columns = (
     ("F1", ("F1",)),
 )
 
-MISSING = "\N{EN DASH}"
+EN_DASH = MISSING = "\N{EN DASH}"
 """Stands for what was not measured or is not defined."""
 
 COST_HEADINGS = ("trainable", "total", "trainable w/o\nencoder", "ms per\nutterance")
@@ -62,10 +62,10 @@ def cost_cells(row: Row) -> list[str]:
     return [*map(format_count, counts), shown]
 
 
-def against_heading(rows: Sequence[Row]) -> str | None:
-    """Heading of the column of comparisons; None where nothing was compared."""
+def against_heading(rows: Sequence[Row], separator: str = " ") -> str:
+    """Heading of the column of comparisons; empty where nothing was compared."""
     found = [row.against.reference for row in rows if row.against is not None]
-    return f"against {found[0]}" if found else None
+    return f"against{separator}{found[0]}" if found else ""
 
 
 def against_cell(row: Row) -> tuple[str, str]:
@@ -84,8 +84,8 @@ def difference_cell(found: Comparison) -> str:
 
 
 def interval_cell(interval: Interval | None) -> str:
-    """``0.701 to 0.735``."""
-    return MISSING if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+    """Both ends, ``0.701`` and ``0.735``, with a dash between them."""
+    return MISSING if interval is None else f"{interval.low:.3f}{EN_DASH}{interval.high:.3f}"
 
 
 def format_p(p: float) -> str:

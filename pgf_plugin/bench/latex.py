@@ -1,6 +1,6 @@
 """The comparison tables for a paper: LaTeX with the package booktabs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pgf_plugin.bench.cells import (
     INTERVAL_HEADING,
@@ -32,7 +32,10 @@ _ESCAPES = {
 
 
 def latex_tables(
-    rows: Sequence[Row], title: str, notes: Sequence[str], published: Sequence[Published] = ()
+    rows: Sequence[Row],
+    title: str,
+    notes: Mapping[str, Sequence[str]],
+    published: Sequence[Published] = (),
 ) -> str:
     r"""Render one ``table*`` a dataset.
 
@@ -42,11 +45,11 @@ def latex_tables(
     Args:
         rows: of the whole bench.
         title: of the bench, for the captions.
-        notes: sentences for the captions.
+        notes: of each dataset, sentences for its caption.
         published: numbers from publications.
     """
     tables = [
-        _table(group, dataset, title, notes, published_on(dataset, published))
+        _table(group, dataset, title, notes.get(dataset, ()), published_on(dataset, published))
         for dataset, group in by_dataset(rows).items()
     ]
     return "% Needs \\usepackage{booktabs}.\n" + "\n".join(tables)
@@ -122,9 +125,11 @@ def _published_line(published: Published, rows: Sequence[Row]) -> list[str]:
 def _number(cell: str) -> str:
     """A cell of numbers; the sign of a deviation needs the mode of formulas."""
     parts = [part.replace(MISSING, "--") for part in cell.split(" / ")]
-    plus_minus = [f"${part.replace('±', chr(92) + 'pm')}$" if "±" in part else part for part in parts]
+    plus_minus = [
+        f"${part.replace('±', chr(92) + 'pm')}$" if "±" in part else part for part in parts
+    ]
     return " / ".join(plus_minus)
 
 
-def _joined(cells) -> str:
+def _joined(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"

@@ -65,6 +65,7 @@ class Comparison(NamedTuple):
         p_seeds, p_utterances: of a paired t-test over seeds alone, and of a permutation test over
             utterances alone, uncorrected; NaN where there is none.
         seeds, utterances: how many are common.
+        comparisons: how many p was corrected for.
         why_not: why there was no test; empty where there was one.
     """
 
@@ -78,6 +79,7 @@ class Comparison(NamedTuple):
     p_utterances: float = math.nan
     seeds: int = 0
     utterances: int = 0
+    comparisons: int = 1
     why_not: str = ""
 
     @property
@@ -117,7 +119,8 @@ def _errors_of(trial: TrialResult, work_dir: Path) -> pd.Series | None:
         return None  # of another run, or on another scale than the metric's
     names = frame["id"] if frame["id"].is_unique else frame.index.astype(str)
     # With the label, so that utterances of two test sets that number theirs alike never pair.
-    keys = [f"{name} {np.round(label, 4)}" for name, label in zip(names, frame["label"])]
+    labels = frame["label"].map(lambda label: np.round(label, 4))
+    keys = [f"{name} {label}" for name, label in zip(names, labels, strict=True)]
     return pd.Series(errors, index=keys)
 
 
@@ -149,8 +152,9 @@ def compare(errors: Errors, reference: Errors, label: str = "") -> Comparison:
 def correct(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
     """Correct the p values of comparisons, by any key, for their number."""
     p_values = holm([each.p for each in comparisons.values()])
+    count = sum(not math.isnan(p) for p in p_values)
     return {
-        key: each._replace(p_corrected=p)
+        key: each._replace(p_corrected=p, comparisons=count)
         for (key, each), p in zip(comparisons.items(), p_values, strict=True)
     }
 

@@ -48,6 +48,8 @@ def save_plot(
         _draw_sizes(by_size, table)
         if dataset:
             by_size.set_title(_literal(dataset), loc="right", fontweight="bold")
+    whiskers = ", whiskers: 95 % interval" if any(row.interval for row in finished) else ""
+    figure.supxlabel(f"dots: seeds, bar: mean{whiskers}; colours as on the left", fontsize="small")
     planted = any(result.data.get("planted") for result in results)
     figure.suptitle(_literal(f"{title} (planted audio or vision)" if planted else title))
     image = BytesIO()
@@ -58,8 +60,9 @@ def save_plot(
 def _draw_models(
     axes, rows: Sequence[Row], results: Sequence[TrialResult], published: Sequence[Published]
 ) -> None:
+    colors = _colors(len(rows))
     for place, row in enumerate(rows):
-        color, mean = f"C{place}", row.metrics["MAE"].mean
+        color, mean = colors[place], row.metrics["MAE"].mean
         maes = [
             result.metrics["MAE"]
             for result in results
@@ -77,23 +80,31 @@ def _draw_models(
     axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", alpha=0.3)
-    whiskers = ", whiskers: 95 % interval" if any(row.interval for row in rows) else ""
-    axes.set_xlabel(f"test MAE, lower is better (dots: seeds, bar: mean{whiskers})")
+    axes.set_xlabel("test MAE, lower is better")
 
 
 def _draw_sizes(axes, rows: Sequence[Row]) -> None:
-    """Mean MAE against parameters, in the colours of the panel beside; so the names stand there."""
+    """Mean MAE against parameters, in the colours of the panel beside, where the names stand."""
+    colors = _colors(len(rows))
     for place, row in enumerate(rows):
         size, mean = (row.trainable or 0) / 1e6, row.metrics["MAE"].mean
         if row.interval:
             ends = [[mean - row.interval.low], [row.interval.high - mean]]
-            axes.errorbar([size], [mean], yerr=ends, color=f"C{place}", capsize=3, alpha=0.5)
-        axes.plot([size], [mean], "o", color=f"C{place}", label=_wrapped(row.name))
+            axes.errorbar([size], [mean], yerr=ends, color=colors[place], capsize=3, alpha=0.5)
+        axes.plot([size], [mean], "o", color=colors[place])
     axes.margins(x=0.12)
     axes.set_xlabel("trainable parameters, millions")
     axes.set_ylabel("test MAE (mean)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+
+
+def _colors(count: int) -> list[tuple[float, ...]]:
+    """Colours that tell ``count`` rows apart."""
+    from matplotlib import colormaps
+
+    if count <= 10:
+        return list(colormaps["tab10"].colors)
+    return [colormaps["turbo"](place / (count - 1)) for place in range(count)]
 
 
 def _wrapped(name: str) -> str:

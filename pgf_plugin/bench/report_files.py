@@ -13,7 +13,7 @@ from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.published import Published, published_on
-from pgf_plugin.bench.result import SCHEMA_VERSION, write_json
+from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
@@ -37,7 +37,11 @@ def write_report(
     }
     backend = AtomicLocalBackend()
     backend.put_text(_markdown(bench, title, published), files["Table"])
-    tex = latex_tables(bench.rows, title, _notes(bench), published)
+    notes = {
+        dataset: _notes(rows, [each for each in bench.results if each.dataset == dataset])
+        for dataset, rows in by_dataset(bench.rows).items()
+    }
+    tex = latex_tables(bench.rows, title, notes, published)
     backend.put_text(tex, files["LaTeX"])
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -69,7 +73,7 @@ def print_report(
         beside = published_on(dataset, published)
         for table in terminal_tables(rows, name, console.width, beside):
             console.print(table)
-    for note in [*_notes(bench), *(each.note for each in published)]:
+    for note in [*_notes(bench.rows, bench.results), *(each.note for each in published)]:
         print_plain(console, note)
     console.print()
     for name, path in files.items():
@@ -86,7 +90,7 @@ def _markdown(bench: "BenchResult", title: str, published: Sequence[Published]) 
         heading = f"## {markdown_text(dataset)}\n\n" if dataset else ""
         tables.append(heading + markdown_table(rows, published_on(dataset, published)))
         seeds.append((heading and f"#{heading}") + seeds_table(rows, bench.results))
-    notes = [*_notes(bench), *(each.note for each in published)]
+    notes = [*_notes(bench.rows, bench.results), *(each.note for each in published)]
     parts = [f"# {markdown_text(title)}\n", *tables, *(f"{markdown_text(n)}\n" for n in notes)]
     parts += ["## Every seed\n", *seeds]
     if text := provenance_text(bench.results):
@@ -107,9 +111,9 @@ def _statistics(row: Row) -> dict[str, Any]:
     }
 
 
-def _notes(bench: "BenchResult") -> list[str]:
+def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
     """What must be said beside the table."""
-    finished = [result for result in bench.results if result.status == "finished"]
+    finished = [result for result in results if result.status == "finished"]
     about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
     chosen = [f"Checkpoint: {SELECTION}."] if finished else []
-    return [*about, *caption(bench.rows), *chosen]
+    return [*about, *caption(rows), *chosen]

@@ -62,7 +62,7 @@ def bootstrap_interval(errors: NDArray, seed: int = 0) -> Interval:
     """Percentile bootstrap interval of the mean error over seeds and utterances.
 
     Seeds and utterances are drawn independently, the same utterances for all seeds (the "pigeonhole
-    bootstrap": Owen, Annals of Applied Statistics 2007). Of S seeds S - 1 are drawn, because S draws
+    bootstrap": Owen, Annals of Applied Statistics 2007). Of S seeds S - 1 are drawn: S draws
     give a variance that is too small by (S - 1) / S (Rao and Wu, JASA 1988), which is a half for
     two seeds. With few seeds that differ much it is still too narrow: a bootstrap of three values
     cannot leave their range.

@@ -22,6 +22,7 @@ from pgf_plugin.bench.cells import (
     number_cells,
 )
 from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.paired import Comparison
 from pgf_plugin.bench.published import Published
 
 UNLIMITED = 1000
@@ -34,22 +35,32 @@ def terminal_tables(
     """Render the rows of one dataset for a terminal, several lines a cell.
 
     Returns:
-        one table; where it would be wider than ``width`` columns two, metrics, and comparisons
-        with costs.
+        one table; where it would be wider than ``width`` columns two or three: metrics,
+        comparisons, and costs.
     """
-    whole = _terminal_table(rows, published, title, slice(None))
-    if Console(width=UNLIMITED).measure(whole).maximum <= width:
-        return [whole]
-    split = len(columns_of(rows))
-    return [
-        _terminal_table(rows, published, title, slice(split)),
-        _terminal_table(rows, (), "", slice(split, None)),
-    ]
+    metrics = len(columns_of(rows))
+    costs = metrics + bool(against_heading(rows))
+    tables: list[Table] = []
+    for ends in ([None], [metrics, None], dict.fromkeys([metrics, costs, None])):
+        starts = [0, *ends][:-1]
+        tables = [
+            _terminal_table(rows, () if start else published, "" if start else title, start, end)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        if all(Console(width=UNLIMITED).measure(table).maximum <= width for table in tables):
+            break
+    return tables
 
 
 def _terminal_table(
-    rows: Sequence[Row], published: Sequence[Published], title: str, columns: slice
+    rows: Sequence[Row],
+    published: Sequence[Published],
+    title: str,
+    start: int,
+    end: int | None,
 ) -> Table:
+    """The columns from ``start`` to ``end``, after that of the names."""
+    columns = slice(start, end)
     table = Table(
         title=Text(title, style="table.title") if title else None,
         box=box.SIMPLE_HEAD,
@@ -60,11 +71,10 @@ def _terminal_table(
     metrics = [name.replace(" / ", "\n") for name, _ in columns_of(rows)]
     if any(row.interval for row in rows):
         metrics[0] += "\n95 % interval"
-    against = [heading] if (heading := against_heading(rows)) else []
+    against = [against_heading(rows, "\n")] if against_heading(rows) else []
     headings = [*metrics, *against, *COST_HEADINGS]
     for heading in headings[columns]:
-        fixed = heading not in against  # a name may be long; its cells fit all the same
-        table.add_column(Text(heading), justify="right", no_wrap=fixed, min_width=0)
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(Text(_name(row, "\n")), *_terminal_cells(row, rows)[columns])
     for each in published:
@@ -112,7 +122,9 @@ def markdown_lines(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> s
         *lines,
     ]
     first, rule, *rest = (" | ".join(line) for line in all_lines)
-    return "\n".join([f"| {first} |", f"|{rule.replace(' ', '')}|", *(f"| {r} |" for r in rest), ""])
+    return "\n".join(
+        [f"| {first} |", f"|{rule.replace(' ', '')}|", *(f"| {r} |" for r in rest), ""]
+    )
 
 
 def markdown_text(text: str) -> str:
@@ -155,13 +167,22 @@ def _test_notes(rows: Sequence[Row]) -> list[str]:
     found = [row.against for row in rows if row.against is not None]
     if not found:
         return []
+    note = f"Against {found[0].reference}: difference of MAE, below 0 is better"
     tested = [each for each in found if not each.why_not]
-    what = "seeds and test utterances" if all(each.utterances for each in tested) else "seeds"
-    note = (
-        f"Against {found[0].reference}: difference of MAE (below 0 is better), paired test over "
-        f"{what}, p corrected for {len(tested)} comparisons (Holm)."
-    )
-    return [note.replace("1 comparisons", "1 comparison") if len(tested) == 1 else note]
+    if not tested:
+        return [f"{note}; no paired test was possible."]
+    count = tested[0].comparisons
+    corrected = f"p corrected for {count} comparisons (Holm)" if count > 1 else "one comparison"
+    return [f"{note}; paired test over {_tested_over(tested)}, {corrected}."]
+
+
+def _tested_over(tested: Sequence[Comparison]) -> str:
+    with_utterances = [each.utterances > 0 for each in tested]
+    if all(with_utterances):
+        return "seeds and test utterances"
+    if any(with_utterances):
+        return "seeds, and over test utterances where both have predictions"
+    return "seeds alone"
 
 
 def _name(row: Row, separator: str) -> str:
