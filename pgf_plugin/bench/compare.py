@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgf_plugin.bench.collect import Row, collect
-from pgf_plugin.bench.paired import Comparison, compare, correct, load_errors
+from pgf_plugin.bench.paired import Comparison, Errors, compare, correct, load_errors
 from pgf_plugin.bench.provenance import differing
 from pgf_plugin.bench.report_files import RESULTS_FILE
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult
@@ -60,33 +60,47 @@ def compare_benches(first: str | Path, second: str | Path) -> BenchComparison:
         FileNotFoundError: if one of them is no folder of a bench.
         DataError: if a ``results.json`` is damaged, or of a newer version.
     """
-    folders = Path(first).expanduser(), Path(second).expanduser()
-    benches = [load_results(folder) for folder in folders]
-    rows = [{row.label: row for row in collect(results)} for results in benches]
-    common = [label for label in rows[0] if label in rows[1]]
+    one, two = _Bench.load(Path(first).expanduser()), _Bench.load(Path(second).expanduser())
+    common = [label for label in one.rows if label in two.rows]
     tests = correct(
         {
-            label: compare(
-                *(
-                    load_errors(_finished(results, label), folder)
-                    for results, folder in zip(reversed(benches), reversed(folders), strict=True)
-                ),
-                str(folders[0]),
-            )
+            label: compare(two.errors(label), one.errors(label), str(first))
             for label in common
-            if rows[0][label].seeds and rows[1][label].seeds
+            if one.rows[label].seeds and two.rows[label].seeds
         }
     )
     return BenchComparison(
         [
             CommonRow(
-                rows[0][label], rows[1][label], tests.get(label), _provenance(*benches, label)
+                one.rows[label],
+                two.rows[label],
+                tests.get(label),
+                _provenance(one.finished(label), two.finished(label)),
             )
             for label in common
         ],
-        [label for label in rows[0] if label not in rows[1]],
-        [label for label in rows[1] if label not in rows[0]],
+        [label for label in one.rows if label not in two.rows],
+        [label for label in two.rows if label not in one.rows],
     )
+
+
+class _Bench(NamedTuple):
+    """What one bench left: its folder, its trials, and its rows by label."""
+
+    folder: Path
+    results: list[TrialResult]
+    rows: dict[str, Row]
+
+    @classmethod
+    def load(cls, folder: Path) -> "_Bench":
+        results = load_results(folder)
+        return cls(folder, results, {row.label: row for row in collect(results)})
+
+    def finished(self, label: str) -> list[TrialResult]:
+        return [r for r in self.results if r.label == label and r.status == "finished"]
+
+    def errors(self, label: str) -> Errors:
+        return load_errors(self.finished(label), self.folder)
 
 
 def load_results(folder: Path) -> list[TrialResult]:
@@ -168,16 +182,12 @@ def _damaged(file: Path, error: Exception) -> DataError:
     )
 
 
-def _finished(results: Sequence[TrialResult], label: str) -> list[TrialResult]:
-    return [each for each in results if each.label == label and each.status == "finished"]
-
-
 def _provenance(
-    first: Sequence[TrialResult], second: Sequence[TrialResult], label: str
+    first: Sequence[TrialResult], second: Sequence[TrialResult]
 ) -> dict[str, list[Difference]]:
-    others = {trial.seed: trial for trial in _finished(second, label)}
+    others = {trial.seed: trial for trial in second}
     found: dict[str, dict[Difference, None]] = {}
-    for trial in _finished(first, label):
+    for trial in first:
         if trial.seed in others:
             for key, values in differing(trial, others[trial.seed]).items():
                 found.setdefault(key, {})[values] = None

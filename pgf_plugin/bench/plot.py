@@ -103,7 +103,7 @@ def _colors(count: int) -> list[tuple[float, ...]]:
     from matplotlib import colormaps
 
     if count <= 10:
-        return list(colormaps["tab10"].colors)
+        return [colormaps["tab10"](place) for place in range(count)]
     return [colormaps["turbo"](place / (count - 1)) for place in range(count)]
 
 

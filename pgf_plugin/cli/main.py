@@ -39,7 +39,7 @@ _COMMANDS = {
 }
 """Name of a command to its module in this package and its line in ``pgf --help``."""
 
-_OF_TWO_WORDS = {("bench", "compare"): "bench-compare"}
+_OF_TWO_WORDS: dict[tuple[str, ...], str] = {("bench", "compare"): "bench-compare"}
 """Commands of two words, to the name of their parser, which ``pgf --help`` does not list."""
 
 

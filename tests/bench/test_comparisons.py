@@ -10,6 +10,7 @@ from made_up import made_up_trial
 from rich.console import Console
 
 from pgf_plugin.bench import BenchResult, TrialResult, collect
+from pgf_plugin.bench.cells import MISSING
 from pgf_plugin.bench.predictions import PREDICTIONS_FILE
 from pgf_plugin.bench.published import read_published
 from pgf_plugin.bench.report_files import print_report, write_report
@@ -204,7 +205,7 @@ def test_published_numbers_stand_beside_and_count_nowhere(trials, tmp_path):
     without = json.loads(report(tmp_path, trials, "Good")[0]["JSON"])
     files, printed = report(tmp_path, trials, "Good", published)
     row = next(line for line in files["Table"].splitlines() if line.startswith("| Good (paper) "))
-    assert row.split(" | ")[1:6] == ["0.100", "–", "–", "47.5", "– / –"]
+    assert row.split(" | ")[1:6] == ["0.100", MISSING, MISSING, "47.5", f"{MISSING} / {MISSING}"]
     assert "80.0" in row
     for text in (files["Table"], printed):
         assert "Good (paper): as published in Their 50% paper; not measured here." in text
