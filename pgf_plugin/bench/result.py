@@ -95,8 +95,12 @@ class TrialResult:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
-    text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-    AtomicLocalBackend().put_text(f"{text}\n", path)
+    AtomicLocalBackend().put_text(f"{json_text(content)}\n", path)
+
+
+def json_text(content: Any) -> str:
+    """Return ``content`` as strict JSON: NaN and infinity become null."""
+    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _number(value: float | None) -> float:

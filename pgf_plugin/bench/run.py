@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,17 +9,15 @@ from mmengine.config import Config
 from rich.console import Console
 
 from pgf_plugin.bench.check import raise_trial_problems
-from pgf_plugin.bench.collect import Row, collect
+from pgf_plugin.bench.collect import Row, check_reference, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
 from pgf_plugin.bench.plan import Trial, plan_trials
-from pgf_plugin.bench.plot import save_plot
-from pgf_plugin.bench.progress import Progress, print_plain
-from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
-from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.bench.progress import Progress
+from pgf_plugin.bench.published import read_published
+from pgf_plugin.bench.report_files import print_report, write_report
+from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.work_dir import held
 
-SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
 TABLE_WIDTH = 160
 """Columns at least, where the output is a file: it has no width of its own."""
 
@@ -81,6 +78,8 @@ def run_bench(
         encoder=encoder,
         data_root=data_root,
     )
+    reference = config.bench.get("reference") or ""
+    check_reference(reference, trials)
     raise_trial_problems(trials)
     title = config.bench.get("title") or Path(config.filename or "bench").stem
     progress = Progress(console, len(trials))
@@ -89,9 +88,10 @@ def run_bench(
             results = [_run_or_reuse(trial, progress) for trial in trials]
         finally:
             progress.stop()
-        bench = BenchResult(collect(results), results, folder)
-        files = _write_report(bench, title)
-    _print_report(bench, title, files, console)
+        bench = BenchResult(collect(results, folder, reference), results, folder)
+        published = read_published(config.bench.get("published"))
+        files = write_report(bench, title, published)
+    print_report(bench, title, files, console, published)
     return bench
 
 
@@ -112,51 +112,3 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     else:
         progress.finish(f"failed: {result.error}\n  see {trial.folder / TRACEBACK_FILE}")
     return result
-
-
-def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
-    """Write table, JSON and plot; return the files that there are, by what they are."""
-    files = {
-        "Table": bench.work_dir / "table.md",
-        "JSON": bench.work_dir / "results.json",
-        "Plot": bench.work_dir / "comparison.png",
-    }
-    notes = "\n\n".join(map(markdown_text, _notes(bench)))
-    AtomicLocalBackend().put_text(
-        f"# {markdown_text(title)}\n\n{markdown_table(bench.rows)}\n{notes}\n", files["Table"]
-    )
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "title": title,
-        "selection": SELECTION,
-        "trials": [asdict(result) for result in bench.results],
-    }
-    write_json(files["JSON"], content)
-    if any(row.seeds for row in bench.rows):
-        save_plot(bench.rows, bench.results, title, files["Plot"])
-    else:
-        files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
-    return files
-
-
-def _print_report(bench: BenchResult, title: str, files: dict[str, Path], console: Console) -> None:
-    console.print()
-    for table in terminal_tables(bench.rows, title, console.width):
-        console.print(table)
-    for note in _notes(bench):
-        print_plain(console, note)
-    console.print()
-    for name, path in files.items():
-        print_plain(console, f"{name + ':':<6} {path}")
-    for result in bench.results:
-        if result.status == "failed":
-            trace = result.folder(bench.work_dir) / TRACEBACK_FILE
-            print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {trace}")
-
-
-def _notes(bench: BenchResult) -> list[str]:
-    """What must be said beside the table."""
-    finished = [result for result in bench.results if result.status == "finished"]
-    about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
-    chosen = [f"Checkpoint: {SELECTION}."] if finished else []
-    return [*about, *caption(bench.rows), *chosen]

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def add_parser(commands) -> None:
     """Add the command to ``commands``."""
     parser = commands.add_parser(
-        "bench", help="train several models and compare them", description=__doc__
+        "bench",
+        help="train several models and compare them",
+        description=__doc__,
+        epilog="`pgf bench compare A B` tells what differs between the results in two folders.",
     )
     add_config(parser)
     add_work_dir(parser)

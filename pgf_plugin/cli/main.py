@@ -39,6 +39,9 @@ _COMMANDS = {
 }
 """Name of a command to its module in this package and its line in ``pgf --help``."""
 
+_OF_TWO_WORDS: dict[tuple[str, ...], str] = {("bench", "compare"): "bench-compare"}
+"""Commands of two words, to the name of their parser, which ``pgf --help`` does not list."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pgf``.
@@ -59,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
-    args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    words = [word for word in given if word != TRACEBACK]
+    if name := _OF_TWO_WORDS.get(tuple(words[:2])):
+        words = [name, *words[2:]]
+    args = _parser(words).parse_args(words)
     args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
@@ -100,6 +106,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             import_module(f"pgf_plugin.cli.{module}").add_parser(commands)
         else:
             commands.add_parser(name, help=line)
+    for name in {*_OF_TWO_WORDS.values()} & {*given[:1]}:
+        import_module(f"pgf_plugin.cli.{name.replace('-', '_')}").add_parser(commands)
     for command in commands.choices.values():  # their modules' docstrings are reStructuredText
         command.description = (command.description or "").replace("``", "`")
     return parser
