@@ -1,0 +1,146 @@
+"""The sections of a report in their order, and its head."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pgf_plugin import __version__
+from pgf_plugin.bench.report.contents import Contents
+from pgf_plugin.bench.report.costs import cost_charts
+from pgf_plugin.bench.report.curves import curve_panels
+from pgf_plugin.bench.report.differences import difference_charts
+from pgf_plugin.bench.report.gates import gate_pictures
+from pgf_plugin.bench.report.markup import Markup, join, tag
+from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.seeds import seed_charts
+from pgf_plugin.bench.report.setups import Setups
+from pgf_plugin.bench.report.tables import errors_table, rows_table, trials_table
+from pgf_plugin.bench.table import caption
+
+
+class Section(NamedTuple):
+    """A part of the report.
+
+    Attributes:
+        key: its anchor.
+        name: its heading.
+        content: what it shows.
+    """
+
+    key: str
+    name: str
+    content: Markup
+
+
+def all_sections(contents: Contents) -> list[Section]:
+    """Every section that has something to show."""
+    marks, setups = Marks(contents.models), Setups(contents)
+    chooser = _metric_chooser(contents)
+    legend = marks.legend(list(dict.fromkeys(row.model for row in contents.finished)))
+    costs = cost_charts(contents, marks)
+    parts = (
+        ("results", "Results", rows_table(contents, marks), _results_lead(contents)),
+        ("failed", "Failed trials", _failed(contents), ""),
+        ("by-seed", "Every seed", join(chooser, seed_charts(contents, marks)), _SEEDS),
+        ("costs", "Error against cost", join(legend, tag("div", costs, class_="grid")), _COSTS),
+        ("differences", "Differences", difference_charts(contents, marks), _DIFFERENCES),
+        ("curves", "Learning curves", curve_panels(contents, marks), _CURVES),
+        ("looks", "Gates and attention", gate_pictures(contents), _LOOKS),
+        ("errors-section", "Worst errors", errors_table(contents), _ERRORS),
+        ("trials-section", "Trials", trials_table(contents, setups), _TRIALS),
+        ("setups", "What the numbers stand on", _boxed(setups.table()), _SETUPS),
+    )
+    drawn = {"by-seed", "costs"}
+    return [
+        Section(key, name, join(tag("p", lead, class_="lead") if lead else None, content))
+        for key, name, content, lead in parts
+        if content and (contents.finished or key not in drawn)
+    ]
+
+
+def heading(contents: Contents, notes: Sequence[str], written: str) -> Markup:
+    """Title, what was compared and how, and what must be known of the data."""
+    badge = tag("span", "planted audio or vision", class_="badge") if contents.planted else None
+    finished = sum(result.status == "finished" for result in contents.results)
+    failed = len(contents.results) - finished
+    facts = {
+        "Datasets": ", ".join(filter(None, contents.datasets)) or _sources(contents),
+        "Models": ", ".join(contents.models),
+        "Seeds": ", ".join(map(str, sorted({result.seed for result in contents.results}))),
+        "Trials": f"{finished} finished" + (f", {failed} failed" if failed else ""),
+        "Checkpoint": contents.selection,
+        "Written": f"{written}, pgf_plugin {__version__}",
+    }
+    terms = (
+        tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items() if value
+    )
+    told = [tag("p", note, class_="note") for note in dict.fromkeys([*contents.notes, *notes])]
+    return join(tag("h1", contents.title, " " if badge else None, badge), tag("dl", *terms), *told)
+
+
+def _sources(contents: Contents) -> str:
+    """The data as they name themselves, where the bench has no name for them."""
+    said = (result.data.get("source") or result.data.get("dataset") for result in contents.results)
+    return ", ".join(dict.fromkeys(str(source) for source in said if source))
+
+
+def _results_lead(contents: Contents) -> str:
+    return " ".join(caption(contents.rows))
+
+
+def _metric_chooser(contents: Contents) -> Markup | None:
+    if len(contents.metrics) < 2:
+        return None
+    options = (tag("option", metric.label, value=metric.name) for metric in contents.metrics)
+    return tag(
+        "label", "Metric of the charts ", tag("select", *options, id="metric"), class_="control"
+    )
+
+
+def _failed(contents: Contents) -> Markup | None:
+    items = [
+        tag(
+            "li",
+            tag("strong", f"{result.label}, seed {result.seed}"),
+            tag("pre", result.error or "no message", tabindex=0),
+            tag("p", "Traceback: ", tag("code", _traceback(contents, result)), class_="muted"),
+        )
+        for result in contents.results
+        if result.status != "finished"
+    ]
+    return tag("ul", *items, class_="failures") if items else None
+
+
+def _traceback(contents: Contents, result) -> str:
+    return (result.folder(contents.work_dir) / "traceback.txt").relative_to(
+        contents.work_dir
+    ).as_posix()
+
+
+def _boxed(table: Markup | None) -> Markup | None:
+    if table is None:
+        return None
+    return tag("div", table, class_="scroll box", tabindex=0, role="region", aria_label="Setups")
+
+
+_SEEDS = (
+    "Dots are seeds, the upright stroke is their mean, the bar its 95 % bootstrap interval. Few "
+    "seeds give a rough interval: with two it goes from one to the other."
+)
+_COSTS = (
+    "Means over seeds. The stepped line and the rings mark the Pareto front: nothing that costs as "
+    "little is better."
+)
+_DIFFERENCES = (
+    "Each setting against the model as it is (or, without such a row, its first setting), seed by "
+    "seed. An interval over zero tells of no difference."
+)
+_CURVES = (
+    "Validation MAE after each epoch, a line a seed; the dot is the checkpoint that was tested."
+)
+_LOOKS = (
+    "What each fused layer does on the test set. A gate of 1 keeps the language, a gate of 0 "
+    "replaces it by what the cross-attention brought."
+)
+_ERRORS = "Absolute error, the mean over seeds; the furthest utterances of each row."
+_TRIALS = "Every seed that was run; setups are listed below."
+_SETUPS = "Encoder, data, versions and device of the trials."
