@@ -15,6 +15,7 @@ from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
 from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
+from pgf_plugin.bench.report import write_report
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
@@ -31,7 +32,7 @@ class BenchResult(NamedTuple):
     Attributes:
         rows: one a model.
         results: one a trial.
-        work_dir: where ``results.json``, ``table.md`` and ``comparison.png`` lie.
+        work_dir: where ``report.html``, ``results.json``, ``table.md`` and ``comparison.png`` lie.
     """
 
     rows: list[Row]
@@ -115,7 +116,7 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
 
 
 def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
-    """Write table, JSON and plot; return the files that there are, by what they are."""
+    """Write table, JSON, plot and page; return the files that there are, by what they are."""
     files = {
         "Table": bench.work_dir / "table.md",
         "JSON": bench.work_dir / "results.json",
@@ -136,6 +137,7 @@ def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
         save_plot(bench.rows, bench.results, title, files["Plot"])
     else:
         files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
+    files["Report"] = write_report(bench.results, bench.work_dir, title, selection=SELECTION)
     return files
 
 
@@ -147,7 +149,7 @@ def _print_report(bench: BenchResult, title: str, files: dict[str, Path], consol
         print_plain(console, note)
     console.print()
     for name, path in files.items():
-        print_plain(console, f"{name + ':':<6} {path}")
+        print_plain(console, f"{name + ':':<7} {path}")
     for result in bench.results:
         if result.status == "failed":
             trace = result.folder(bench.work_dir) / TRACEBACK_FILE

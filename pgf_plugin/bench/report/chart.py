@@ -5,6 +5,9 @@ from typing import Any
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import Scale, tick_text
 
+MAX_LABEL = 56
+"""Characters of a name over its line of a chart."""
+
 
 def svg(width: float, height: float, name: str, *parts: Any, **attributes: Any) -> Markup:
     """An SVG that is read out as ``name``."""

@@ -13,6 +13,9 @@ from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.table import MISSING
 from pgf_plugin.evaluation import METRICS
 
+LARGE = 40
+"""Rows from which on a report leaves out what can be read elsewhere."""
+
 
 class Metric(NamedTuple):
     """A test metric and how to show it.
@@ -98,6 +101,11 @@ class Contents:
         """Every metric that a row has."""
         names = dict.fromkeys(name for row in self.rows for name in row.metrics)
         return [Metric.called(name) for name in names]
+
+    @property
+    def drawn(self) -> list[Metric]:
+        """The metrics of charts: of a large bench the first ones, so that the file stays small."""
+        return self.metrics if len(self.finished) <= LARGE else self.metrics[:4]
 
     @cached_property
     def _trials(self) -> dict[str, list[TrialResult]]:

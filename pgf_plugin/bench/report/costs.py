@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.chart import bottom_axis, figure, left_axis, svg, text
 from pgf_plugin.bench.report.contents import Contents, Metric, row_name, short
-from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import Scale, scale_over
 from pgf_plugin.bench.table import format_count
 
@@ -45,7 +45,7 @@ def pareto_front(costs: Sequence[float], values: Sequence[float], *, higher: boo
 def cost_charts(contents: Contents, marks: Marks) -> Markup:
     """Two charts for each dataset and metric: against parameters, and against latency."""
     charts: list[Markup | None] = []
-    for metric in contents.metrics:
+    for metric in contents.drawn:
         for dataset in contents.datasets:
             rows = [row for row in contents.finished if row.dataset == dataset]
             for kind in ("trainable parameters", "milliseconds an utterance"):
@@ -144,7 +144,7 @@ def _labels(contents: Contents, points: Sequence[Point], x: Scale, y: Scale) -> 
             ("mid", at[0] - width / 2, at[1] + 23),
         ):
             box = (left, base - 11, left + width, base + 3)
-            inside = _LEFT < box[0] and box[2] < _WIDTH - 2 and _TOP < box[1] and box[3] < y.start
+            inside = box[0] > _LEFT and box[2] < _WIDTH - 2 and box[1] > _TOP and box[3] < y.start
             if inside and not any(_overlap(box, other) for other in boxes):
                 boxes.append(box)
                 place = {"": left, "end": left + width, "mid": left + width / 2}[kind]

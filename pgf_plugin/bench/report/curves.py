@@ -7,12 +7,15 @@ from itertools import groupby
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.chart import bottom_axis, left_axis, svg
 from pgf_plugin.bench.report.contents import Contents
-from pgf_plugin.bench.report.markup import Markup, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import Scale, scale_over
 from pgf_plugin.bench.result import TrialResult
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 300, 190, 40, 12
+_SHOWN = 24
+"""Panels that are open from the start."""
+
 _POINTS = 150
 """Epochs of a curve that are drawn; of a longer one, evenly chosen ones."""
 
@@ -30,9 +33,17 @@ def curve_panels(contents: Contents, marks: Marks) -> Markup | None:
         high = min(values[-1], values[0] + 3 * (values[int(0.9 * (len(values) - 1))] - values[0]))
         y = scale_over([values[0], high], _HEIGHT - 44, _TOP)
         longest = max(map(len, curves))
-        x = Scale(1, max(longest, 2), _LEFT, _WIDTH - 10)
+        x = Scale(1, max(longest, 2), _LEFT, _WIDTH - 10, whole=True)
         panels += [_panel(contents, marks, row, x, y) for row in rows]
-    return tag("div", *panels, class_="panels") if panels else None
+    if not panels:
+        return None
+    more = panels[_SHOWN:]
+    rest = tag(
+        "details",
+        tag("summary", f"{len(more)} more"),
+        tag("div", *more, class_="panels"),
+    )
+    return join(tag("div", *panels[:_SHOWN], class_="panels"), rest if more else None)
 
 
 def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale) -> Markup:
@@ -51,9 +62,7 @@ def _curve(marks: Marks, trial: TrialResult, x: Scale, y: Scale) -> Markup:
     """The line of a trial, broken where the error is no number, and its chosen epoch."""
     step = -(-len(trial.learning_curve) // _POINTS)
     points = list(enumerate(trial.learning_curve, start=1))[:: max(step, 1)]
-    runs = [
-        list(run) for finite, run in groupby(points, lambda at: math.isfinite(at[1])) if finite
-    ]
+    runs = [list(run) for finite, run in groupby(points, lambda at: math.isfinite(at[1])) if finite]
     note = f"{trial.label}, seed {trial.seed}"
     chosen = None
     if trial.best_epoch and trial.val_mae is not None and math.isfinite(trial.val_mae):
@@ -76,4 +85,3 @@ def _path(points: Sequence[tuple[int, float]], x: Scale, y: Scale) -> str:
 def _inside(y: Scale, value: float) -> float:
     """Place of ``value``, at the upper edge where it is above."""
     return max(y(value), y.end)
-

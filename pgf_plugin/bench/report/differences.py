@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pgf_plugin.bench.collect import Row
-from pgf_plugin.bench.report.chart import bottom_axis, figure, line, svg, text
-from pgf_plugin.bench.report.contents import Contents, Metric, short
+from pgf_plugin.bench.report.chart import MAX_LABEL, bottom_axis, figure, line, svg, text
+from pgf_plugin.bench.report.contents import LARGE, Contents, Metric, short
 from pgf_plugin.bench.report.interval import interval
-from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import scale_over
 
-_WIDTH, _LABELS, _TOP, _STEP = 640, 210, 8, 30
+_WIDTH, _EDGE, _TOP, _STEP = 640, 14, 6, 46
 
 
 class Difference(NamedTuple):
@@ -77,7 +77,7 @@ def difference_charts(contents: Contents, marks: Marks) -> Markup | None:
     """One chart for each metric; None where there is nothing to subtract."""
     charts = [
         _chart(marks, found, metric)
-        for metric in contents.metrics
+        for metric in contents.drawn
         if (found := differences(contents, metric.name))
     ]
     return join(*charts) if charts else None
@@ -85,15 +85,15 @@ def difference_charts(contents: Contents, marks: Marks) -> Markup | None:
 
 def _chart(marks: Marks, found: Sequence[Difference], metric: Metric) -> Markup:
     drawn = [metric.scaled(value) for difference in found for value in difference.values]
-    scale = scale_over([*drawn, 0.0], _LABELS, _WIDTH - 14)
+    scale = scale_over([*drawn, 0.0], _EDGE, _WIDTH - _EDGE)
     bottom = _TOP + _STEP * len(found)
     better = {True: ", right is better", False: ", left is better", None: ""}[metric.higher]
     unit = " (percentage points)" if metric.percent else ""
     rows = []
     for place, difference in enumerate(found):
-        y = _TOP + _STEP * (place + 0.5)
+        y = _TOP + _STEP * (place + 0.68)
         told = _told(difference, metric)
-        label = text(_LABELS - 10, y + 4, short(difference.name, 33), "row end")
+        label = text(_EDGE, y - 16, short(difference.name, MAX_LABEL), "row label")
         rows.append(tag("g", tag("title", told), label, style=marks.style(difference.row.model)))
         for seed, value in zip(difference.seeds, difference.values, strict=True):
             note = f"{difference.name}, seed {seed}: {_signed(value, metric)}"
@@ -106,15 +106,17 @@ def _chart(marks: Marks, found: Sequence[Difference], metric: Metric) -> Markup:
         rows.append(line(mean, y - 9, mean, y + 9, "middle"))
     chart = svg(
         _WIDTH,
-        bottom + 42,
+        bottom + 44,
         f"difference of {metric.label}, paired by seed",
         bottom_axis(scale, _TOP, bottom, f"difference of test {metric.label}{unit}{better}"),
         line(scale(0), _TOP, scale(0), bottom, "zero"),
         *rows,
     )
-    table = tag("ul", *(tag("li", _told(d, metric)) for d in found), class_="told")
+    said = () if len(found) > LARGE else (tag("li", _told(d, metric)) for d in found)
     caption = join("Difference of ", tag("strong", metric.label))
-    return figure(join(chart, table), caption, metric=metric.name, wide=True)
+    return figure(
+        join(chart, tag("ul", *said, class_="told")), caption, metric=metric.name, wide=True
+    )
 
 
 def _told(difference: Difference, metric: Metric) -> str:

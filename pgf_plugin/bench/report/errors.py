@@ -1,5 +1,8 @@
 """The utterances on which a row is furthest off, with their text."""
 
+import heapq
+import math
+import statistics
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,6 +35,12 @@ class WorstError(NamedTuple):
     error: float
 
 
+class _Score(NamedTuple):
+    text: object
+    label: float
+    prediction: float
+
+
 def worst_errors(contents: Contents) -> Iterator[WorstError]:
     """The largest absolute errors of each row, averaged over its seeds.
 
@@ -40,36 +49,34 @@ def worst_errors(contents: Contents) -> Iterator[WorstError]:
     rows = len(contents.finished)
     count = 10 if rows <= 20 else 5 if rows <= 60 else 3  # so that large benches stay small
     for row in contents.finished:
-        frames = [load_predictions(t.folder(contents.work_dir)) for t in contents.trials(row)]
-        usable = [scores for frame in frames if (scores := _scores(frame)) is not None]
-        if usable:
-            yield from _worst(row, usable, count)
+        frames = (load_predictions(t.folder(contents.work_dir)) for t in contents.trials(row))
+        seeds = [scores for frame in frames if (scores := _scores(frame))]
+        if seeds:
+            yield from _worst(row, seeds, count)
 
 
-def _scores(frame: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The predictions as numbers, by id; None where an utterance has no single number."""
+def _scores(frame: pd.DataFrame | None) -> dict[str, _Score]:
+    """The utterances by id; none where they have no single number each."""
     if frame is None:
-        return None
-    columns = frame.reindex(columns=["id", "text", "label", "prediction"])
+        return {}
     try:
-        numbers = columns.astype({"label": float, "prediction": float})
+        numbers = np.array([frame["label"], frame["prediction"]], dtype=float)  # (2, N)
     except (TypeError, ValueError):
-        return None
-    kept = numbers[np.isfinite(numbers["label"]) & np.isfinite(numbers["prediction"])]
-    return kept.drop_duplicates("id").set_index("id")
+        return {}
+    texts = frame["text"] if "text" in frame else [""] * len(frame)
+    scores = zip(frame["id"].astype(str), texts, *numbers.tolist(), strict=True)
+    return {
+        name: _Score(text, *pair) for name, text, *pair in scores if all(map(math.isfinite, pair))
+    }
 
 
-def _worst(row: Row, frames: list[pd.DataFrame], count: int) -> Iterator[WorstError]:
-    first = frames[0]
-    predictions = pd.concat([frame["prediction"] for frame in frames], axis=1).loc[first.index]
-    errors = predictions.sub(first["label"], axis=0).abs().mean(axis=1)
-    for name, error in errors.nlargest(count).items():
-        text = first.at[name, "text"]
-        yield WorstError(
-            row,
-            str(name),
-            text if isinstance(text, str) else "",
-            float(first.at[name, "label"]),
-            predictions.loc[name].dropna().tolist(),
-            float(error),
-        )
+def _worst(row: Row, seeds: list[dict[str, _Score]], count: int) -> Iterator[WorstError]:
+    errors = {
+        name: statistics.fmean(abs(s[name].prediction - s[name].label) for s in seeds if name in s)
+        for name in seeds[0]
+    }
+    for name in heapq.nlargest(count, errors, key=errors.__getitem__):
+        first = seeds[0][name]
+        text = first.text if isinstance(first.text, str) else ""
+        predictions = [scores[name].prediction for scores in seeds if name in scores]
+        yield WorstError(row, name, text, first.label, predictions, errors[name])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgf_plugin.bench.collect import Row
-from pgf_plugin.bench.looks import Looks, load_looks
+from pgf_plugin.bench.looks import LOOKS_FILE, Looks, load_looks
 from pgf_plugin.bench.report.chart import figure, line, svg, text
 from pgf_plugin.bench.report.contents import Contents
 from pgf_plugin.bench.report.heat import color_key, heat
@@ -14,18 +14,24 @@ from pgf_plugin.bench.report.scale import Scale
 from pgf_plugin.bench.report.tokens import token_maps
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 470, 250, 46, 26
-_ROWS_WITH_TOKENS = 8
-"""Rows of which single utterances are shown, so that large benches stay small."""
+_SHOWN, _WITH_TOKENS = 24, 8
+"""Rows that are shown, and those of which single utterances are, so that the file stays small."""
 
 
 def gate_pictures(contents: Contents) -> Markup | None:
     """The pictures of every row whose model has gates or attention; None where none has."""
-    blocks = []
+    blocks: list[Markup] = []
     for row in contents.finished:
+        if len(blocks) == _SHOWN:
+            left_out = (
+                f"Further rows are left out; their numbers are in {LOOKS_FILE} of each trial."
+            )
+            blocks.append(tag("p", left_out, class_="lead"))
+            break
         found = [load_looks(trial.folder(contents.work_dir)) for trial in contents.trials(row)]
         looks = _alike([look for look in found if look is not None])
         if looks:
-            blocks.append(_block(row, looks, with_tokens=len(blocks) < _ROWS_WITH_TOKENS))
+            blocks.append(_block(row, looks, len(blocks)))
     return join(*blocks) if blocks else None
 
 
@@ -37,18 +43,17 @@ def _alike(looks: Sequence[Looks]) -> list[Looks]:
     return [look for look, shape in zip(looks, shapes, strict=True) if shape == shapes[0]]
 
 
-def _block(row: Row, looks: Sequence[Looks], *, with_tokens: bool) -> Markup:
+def _block(row: Row, looks: Sequence[Looks], place: int) -> Markup:
     seeds = f"{len(looks)} seed{'s' if len(looks) > 1 else ''}"
     seen = f"Mean over {seeds}, over the real tokens of {looks[0].utterances} test utterances."
     pictures = [_gate_profile(looks), _attention_share(looks), _gate_groups(looks)]
-    tokens = token_maps(looks[0]) if with_tokens else None
+    tokens = token_maps(looks[0]) if place < _WITH_TOKENS else None
     return tag(
-        "section",
-        tag("h3", row.label),
+        "details",
+        tag("summary", tag("h3", row.label)),
         tag("p", seen, class_="lead"),
-        tag("div", *pictures, class_="grid"),
-        tokens,
-        class_="looks",
+        tag("div", *pictures, tokens, class_="grid"),
+        open=place == 0,
     )
 
 
@@ -84,10 +89,9 @@ def _gate_profile(looks: Sequence[Looks]) -> Markup | None:
     )
     key = tag(
         "p",
-        tag("span", "mean", class_="key first"),
-        ", band: ± std over tokens and dimensions, dots: seeds; ",
-        tag("span", "saturation", class_="key second"),
-        ": share of gates within 0.05 of an end",
+        tag("span", "mean (dots: seeds, band: ± std over tokens and dimensions)", class_="key"),
+        " ",
+        tag("span", "saturation: share of gates within 0.05 of an end", class_="key second"),
         class_="lead",
     )
     return figure(join(chart, key), tag("strong", "Gate of each layer"))

@@ -43,6 +43,6 @@ def color_key(x: float, y: float, low: float, high: float, name: str, width: flo
     ramp = heat(np.linspace(0, 1, 64)[None], x, y, width, 9, 0, 1)
     return join(
         ramp,
-        text(x - 5, y + 9, tick_text(low), "tick end"),
-        text(x + width + 5, y + 9, f"{tick_text(high)}  {name}", "tick"),
+        text(x - 5, y + 9, tick_text(round(low, 3)), "tick end"),
+        text(x + width + 5, y + 9, f"{tick_text(round(high, 3))}  {name}", "tick"),
     )

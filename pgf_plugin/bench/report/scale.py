@@ -12,6 +12,7 @@ class Scale(NamedTuple):
         low, high: the numbers at its ends.
         start, end: their places.
         log: whether equal ratios are equal lengths.
+        whole: whether ticks are whole numbers.
     """
 
     low: float
@@ -19,6 +20,7 @@ class Scale(NamedTuple):
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def __call__(self, value: float) -> float:
         """Place of ``value``."""
@@ -35,7 +37,9 @@ class Scale(NamedTuple):
             found = LogLocator(subs=(1.0,) if self.high / self.low > 1e3 else (1.0, 3.0))
             places = found.tick_values(self.low, self.high)
         else:
-            places = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+            steps = [1, 2, 5, 10] if self.whole else [1, 2, 2.5, 5, 10]
+            locator = MaxNLocator(count, steps=steps, integer=self.whole)
+            places = locator.tick_values(self.low, self.high)
         slack = 1e-9 * (self.high - self.low)
         return [float(p) for p in places if self.low - slack <= p <= self.high + slack]
 

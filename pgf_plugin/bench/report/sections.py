@@ -9,8 +9,8 @@ from pgf_plugin.bench.report.costs import cost_charts
 from pgf_plugin.bench.report.curves import curve_panels
 from pgf_plugin.bench.report.differences import difference_charts
 from pgf_plugin.bench.report.gates import gate_pictures
-from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.seeds import seed_charts
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.report.tables import errors_table, rows_table, trials_table
@@ -24,35 +24,48 @@ class Section(NamedTuple):
         key: its anchor.
         name: its heading.
         content: what it shows.
+        short: its name among the links.
     """
 
     key: str
     name: str
     content: Markup
+    short: str
 
 
 def all_sections(contents: Contents) -> list[Section]:
     """Every section that has something to show."""
     marks, setups = Marks(contents.models), Setups(contents)
-    chooser = _metric_chooser(contents)
     legend = marks.legend(list(dict.fromkeys(row.model for row in contents.finished)))
     costs = cost_charts(contents, marks)
     parts = (
-        ("results", "Results", rows_table(contents, marks), _results_lead(contents)),
-        ("failed", "Failed trials", _failed(contents), ""),
-        ("by-seed", "Every seed", join(chooser, seed_charts(contents, marks)), _SEEDS),
-        ("costs", "Error against cost", join(legend, tag("div", costs, class_="grid")), _COSTS),
-        ("differences", "Differences", difference_charts(contents, marks), _DIFFERENCES),
-        ("curves", "Learning curves", curve_panels(contents, marks), _CURVES),
-        ("looks", "Gates and attention", gate_pictures(contents), _LOOKS),
-        ("errors-section", "Worst errors", errors_table(contents), _ERRORS),
-        ("trials-section", "Trials", trials_table(contents, setups), _TRIALS),
-        ("setups", "What the numbers stand on", _boxed(setups.table()), _SETUPS),
+        ("results", "Results", "Results", rows_table(contents, marks), _results_lead(contents)),
+        ("failed", "Failed", "Failed trials", _failed(contents), ""),
+        ("by-seed", "Seeds", "Every seed", seed_charts(contents, marks), _SEEDS),
+        (
+            "costs",
+            "Cost",
+            "Quality against cost",
+            join(legend, tag("div", costs, class_="grid")),
+            _COSTS,
+        ),
+        (
+            "differences",
+            "Differences",
+            "Differences",
+            difference_charts(contents, marks),
+            _DIFFERENCES,
+        ),
+        ("curves", "Curves", "Learning curves", curve_panels(contents, marks), _CURVES),
+        ("looks", "Gates", "Gates and attention", gate_pictures(contents), _LOOKS),
+        ("errors-section", "Errors", "Worst errors", errors_table(contents), _ERRORS),
+        ("trials-section", "Trials", "Trials", trials_table(contents, setups), _TRIALS),
+        ("setups", "Setups", "What the numbers stand on", _boxed(setups.table()), _SETUPS),
     )
     drawn = {"by-seed", "costs"}
     return [
-        Section(key, name, join(tag("p", lead, class_="lead") if lead else None, content))
-        for key, name, content, lead in parts
+        Section(key, name, join(tag("p", lead, class_="lead") if lead else None, content), short)
+        for key, short, name, content, lead in parts
         if content and (contents.finished or key not in drawn)
     ]
 
@@ -87,13 +100,12 @@ def _results_lead(contents: Contents) -> str:
     return " ".join(caption(contents.rows))
 
 
-def _metric_chooser(contents: Contents) -> Markup | None:
+def metric_chooser(contents: Contents) -> Markup:
+    """The field in which a reader chooses what the charts show; empty where there is no choice."""
     if len(contents.metrics) < 2:
-        return None
+        return Markup()
     options = (tag("option", metric.label, value=metric.name) for metric in contents.metrics)
-    return tag(
-        "label", "Metric of the charts ", tag("select", *options, id="metric"), class_="control"
-    )
+    return tag("label", "Charts of ", tag("select", *options, id="metric"), class_="control")
 
 
 def _failed(contents: Contents) -> Markup | None:
@@ -111,9 +123,11 @@ def _failed(contents: Contents) -> Markup | None:
 
 
 def _traceback(contents: Contents, result) -> str:
-    return (result.folder(contents.work_dir) / "traceback.txt").relative_to(
-        contents.work_dir
-    ).as_posix()
+    return (
+        (result.folder(contents.work_dir) / "traceback.txt")
+        .relative_to(contents.work_dir)
+        .as_posix()
+    )
 
 
 def _boxed(table: Markup | None) -> Markup | None:
@@ -131,8 +145,9 @@ _COSTS = (
     "little is better."
 )
 _DIFFERENCES = (
-    "Each setting against the model as it is (or, without such a row, its first setting), seed by "
-    "seed. An interval over zero tells of no difference."
+    "Each setting against its model as it is (without such a row, against its first setting), each "
+    "model against the reference if one was named; paired by seed. An interval that contains zero "
+    "shows no difference."
 )
 _CURVES = (
     "Validation MAE after each epoch, a line a seed; the dot is the checkpoint that was tested."

@@ -1,13 +1,13 @@
 """Every seed of every row as a dot, with the mean and its interval."""
 
 from pgf_plugin.bench.collect import Row
-from pgf_plugin.bench.report.chart import bottom_axis, figure, line, svg, text
+from pgf_plugin.bench.report.chart import MAX_LABEL, bottom_axis, figure, line, svg, text
 from pgf_plugin.bench.report.contents import Contents, Metric, row_name, short
-from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import Scale, scale_over
 
-_WIDTH, _LABELS, _TOP, _STEP = 640, 170, 26, 30
+_WIDTH, _EDGE, _TOP, _STEP = 640, 14, 34, 46
 _FLOORS = (("text", "best achievable, text alone"), ("all", "best achievable, all modalities"))
 
 
@@ -16,7 +16,7 @@ def seed_charts(contents: Contents, marks: Marks) -> Markup:
     return join(
         *(
             _chart(contents, marks, dataset, metric)
-            for metric in contents.metrics
+            for metric in contents.drawn
             for dataset in contents.datasets
             if any(row.dataset == dataset for row in contents.finished)
         )
@@ -27,19 +27,22 @@ def _chart(contents: Contents, marks: Marks, dataset: str, metric: Metric) -> Ma
     rows = [row for row in contents.finished if row.dataset == dataset]
     floors = _floors(contents, dataset) if metric.name == "MAE" else {}
     drawn = [metric.scaled(value) for row in rows for value in contents.values(row, metric.name)]
-    scale = scale_over([*drawn, *floors.values()], _LABELS, _WIDTH - 14)
+    scale = scale_over([*drawn, *floors.values()], _EDGE, _WIDTH - _EDGE)
     bottom = _TOP + _STEP * len(rows)
     lines = (
-        _row(contents, marks, row, metric, scale, _TOP + _STEP * (place + 0.5))
+        _row(contents, marks, row, metric, scale, _TOP + _STEP * (place + 0.68))
         for place, row in enumerate(rows)
     )
     name = f"{metric.label} of each seed" + (f" on {dataset}" if dataset else "")
     chart = svg(
         _WIDTH,
-        bottom + 42,
+        bottom + 44,
         name,
         bottom_axis(scale, _TOP, bottom, metric.title),
-        *(_floor(scale, place, value, label, bottom) for label, (place, value) in floors_at(floors)),
+        *(
+            _floor(scale, place, value, label, bottom)
+            for label, (place, value) in floors_at(floors)
+        ),
         *lines,
     )
     caption = join(tag("strong", metric.label), f" on {dataset}" if dataset else None)
@@ -56,7 +59,7 @@ def _row(
 ) -> Markup:
     values = contents.values(row, metric.name)
     label = row_name(row, contents)
-    parts = [text(_LABELS - 10, y + 4, short(label, 26), "row end")]
+    parts = [text(_EDGE, y - 16, short(label, MAX_LABEL), "row label")]
     for trial, value in zip(contents.trials(row), values, strict=True):
         if value == value:  # no dot for NaN
             note = f"{row.label}, seed {trial.seed}: {metric.shown(value)}"
@@ -93,7 +96,7 @@ def _floors(contents: Contents, dataset: str) -> dict[str, float]:
 
 
 def _floor(scale: Scale, place: int, value: float, label: str, bottom: float) -> Markup:
-    x, y = scale(value), _TOP - 4 - 12 * place
+    x, y = scale(value), _TOP - 4 - 14 * place
     anchor = "note end" if x > (scale.start + scale.end) / 2 else "note"
     shift = -4 if anchor.endswith("end") else 4
     return join(line(x, y - 8, x, bottom, "floor"), text(x + shift, y, label, anchor))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.contents import Contents, Metric, short
 from pgf_plugin.bench.report.errors import TEXT_LENGTH, worst_errors
-from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.marks import Marks
+from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.table import MISSING, format_count, format_spread
@@ -37,10 +37,18 @@ def sortable(
         heads: names of the columns.
         rows: cells: a :class:`Cell` or a text; the first names its row.
     """
-    lines = [tag("tr", *(_cell(cell, place) for place, cell in enumerate(row))) for row in rows]
+    cells = [list(row) for row in rows]
+    lines = [tag("tr", *(_cell(cell, place) for place, cell in enumerate(row))) for row in cells]
+    numeric = [isinstance(cell, Cell) for cell in cells[0]] if cells else [False] * len(heads)
     columns = (
-        tag("th", tag("button", head, type="button"), scope="col", aria_sort="none")
-        for head in heads
+        tag(
+            "th",
+            tag("button", head, type="button"),
+            scope="col",
+            aria_sort="none",
+            class_="number" if number else None,
+        )
+        for head, number in zip(heads, numeric, strict=True)
     )
     table = tag(
         "table",
@@ -111,9 +119,7 @@ def _metric_cell(contents: Contents, row: Row, metric: Metric) -> Cell:
 def _cost_cells(row: Row) -> list[Cell]:
     counts = (row.trainable, row.total, row.trainable_without_encoder)
     time = row.ms_per_utterance
-    spent = (
-        Cell(MISSING, None) if time is None else Cell(format_spread(time, digits=2), time.mean)
-    )
+    spent = Cell(MISSING, None) if time is None else Cell(format_spread(time, digits=2), time.mean)
     return [*(Cell(format_count(count), count) for count in counts), spent]
 
 
@@ -122,7 +128,9 @@ def trials_table(contents: Contents, setups: Setups) -> Markup:
     named = _columns(contents)
     heads = ["model", *named, "seed", "status", "val MAE"]
     heads += [f"test {metric.label}" for metric in contents.metrics[:3]]
-    heads += ["epoch chosen", "trained for", "device", "setup", "error"]
+    heads += ["epoch chosen", "trained for", "device", "setup"]
+    failures = any(result.error for result in contents.results)
+    heads += ["error"] if failures else []
     lines = (
         [
             result.model,
@@ -135,7 +143,7 @@ def trials_table(contents: Contents, setups: Setups) -> Markup:
             Cell(_duration(result.train_seconds), result.train_seconds),
             str(result.environment.get("device_name") or MISSING),
             Cell(setups.number(result) or MISSING, setups.number(result)),
-            short(result.error or "", TEXT_LENGTH),
+            *([_error(result)] if failures else []),
         ]
         for result in contents.results
     )
@@ -147,7 +155,7 @@ def errors_table(contents: Contents) -> Markup | None:
     lines = [
         [
             worst.row.label,
-            short(worst.text, TEXT_LENGTH) or worst.id,
+            tag("div", short(worst.text, TEXT_LENGTH) or worst.id, class_="long"),
             Cell(f"{worst.label:+.2f}", worst.label),
             Cell(f"{_mean(worst.predictions):+.2f}", _mean(worst.predictions)),
             Cell(f"{worst.error:.2f}", worst.error),
@@ -159,6 +167,10 @@ def errors_table(contents: Contents) -> Markup | None:
         return None
     heads = ["model", "utterance", "label", "prediction", "error", "by seed"]
     return sortable("errors", "Worst errors", heads, lines)
+
+
+def _error(result: TrialResult) -> Markup | str:
+    return tag("div", short(result.error, TEXT_LENGTH), class_="long") if result.error else ""
 
 
 def _ok(result: TrialResult) -> bool:

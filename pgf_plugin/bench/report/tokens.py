@@ -14,7 +14,7 @@ _LABELS, _TOP, _STEP, _CELL, _GAP = 110, 40, 17, 12, 22
 def token_maps(looks: Looks) -> Markup | None:
     """The pictures of the utterances of one seed; None where there is none."""
     figures = [_figure(look, looks.first_layer) for look in looks.maps if look.tokens]
-    return tag("div", *figures, class_="grid") if any(figures) else None
+    return join(*figures) if any(figures) else None
 
 
 def _figure(look: UtteranceLook, first_layer: int) -> Markup | None:
@@ -32,9 +32,9 @@ def _figure(look: UtteranceLook, first_layer: int) -> Markup | None:
             heat(gates.T, x, _TOP, width, height, low, high),
             text(x + width / 2, 14, "gate", "label mid"),
             text(x + width / 2, 30, f"layers {first_layer}…{first_layer + layers - 1}", "tick mid"),
-            color_key(x + 34, _TOP + height + 14, low, high, "gate", 50),
+            color_key(x + 44, _TOP + height + 12, low, high, "gate"),
         ]
-        x += max(width, 120) + _GAP
+        x += width + _GAP
     if attention:
         maps, x = _attention(attention, look.steps, x, height, shown)
         parts.append(maps)
@@ -43,8 +43,8 @@ def _figure(look: UtteranceLook, first_layer: int) -> Markup | None:
         for n, token in enumerate(look.tokens)
     )
     name = f"gate and attention of each token of {short(look.text or look.id, 60)}"
-    chart = svg(max(x, 420), _TOP + height + 34, name, *labels, *parts)
-    return tag("div", figure(join(_chooser(attention, first_layer, shown), chart), _told(look)))
+    chart = svg(max(x, 420), _TOP + height + 46, name, *labels, *parts)
+    return figure(join(_chooser(attention, first_layer, shown), chart), _told(look))
 
 
 def _most_open(gates: np.ndarray, layers: int) -> int:
@@ -57,7 +57,7 @@ def _attention(
 ) -> tuple[Markup, float]:
     """The maps of every layer on top of each other; the page shows one of them."""
     high = max(float(values.max()) for values in attention.values()) or 1.0
-    parts, start = [], x
+    parts = []
     for name, layers in attention.items():  # (layers, L, bins)
         width = _width(layers.shape[2])
         parts += [
@@ -68,8 +68,8 @@ def _attention(
             picture = heat(values, x, _TOP, width, height, 0.0, high)
             kind = "layer" if number == shown else "layer off"
             parts.append(tag("g", picture, class_=kind, data_layer=number))
-        x += max(width, 120) + _GAP
-    parts.append(color_key(start + 14, _TOP + height + 14, 0.0, high, "attention", 50))
+        x += max(width, 110) + _GAP
+    parts.append(color_key(_LABELS + 44.0, _TOP + height + 30, 0.0, high, "attention"))
     return join(*parts), x
 
 

@@ -11,8 +11,8 @@ from string import Template
 
 from pgf_plugin import __version__
 from pgf_plugin.bench.report.contents import Contents
-from pgf_plugin.bench.report.markup import Markup, embed_json, tag
-from pgf_plugin.bench.report.sections import all_sections, heading
+from pgf_plugin.bench.report.markup import embed_json, tag
+from pgf_plugin.bench.report.sections import all_sections, heading, metric_chooser
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
@@ -54,10 +54,8 @@ def write_report(
 
 def _page(contents: Contents, notes: Sequence[str], written: str) -> str:
     script, sections = _part("page.js"), all_sections(contents)
-    links = (tag("li", tag("a", name, href=f"#{key}")) for key, name, _ in sections)
-    blocks = (
-        tag("section", tag("h2", name), content, id=key) for key, name, content in sections
-    )
+    links = (tag("li", tag("a", part.short, href=f"#{part.key}")) for part in sections)
+    blocks = (tag("section", tag("h2", part.name), part.content, id=part.key) for part in sections)
     data = {
         "title": contents.title,
         "selection": contents.selection,
@@ -66,21 +64,17 @@ def _page(contents: Contents, notes: Sequence[str], written: str) -> str:
         "trials": [asdict(result) for result in contents.results],
     }
     return Template(_part("page.html")).substitute(
-        title=_text(contents.title),
+        title=tag("title", contents.title),
         # Only this script may run, wherever else one would come from, and nothing may be loaded.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         style=_part("page.css"),
         script=script,
+        chooser=metric_chooser(contents),
         heading=heading(contents, notes, written),
         links="".join(links),
         sections="".join(blocks),
         data=embed_json(data),
     )
-
-
-def _text(text: str) -> Markup:
-    """``text``, escaped."""
-    return tag("title", text)
 
 
 def _part(name: str) -> str:
