@@ -53,11 +53,8 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     )
     try:
         found = prepare_folder(trial)
-        for name in (
-            RESULT_FILE,
-            TRACEBACK_FILE,
-            LOOKS_FILE,
-        ):  # of an earlier run, that this one replaces
+        # Of an earlier run, that this one replaces.
+        for name in (RESULT_FILE, TRACEBACK_FILE, LOOKS_FILE):
             (trial.folder / name).unlink(missing_ok=True)
         with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, progress, result, found)

@@ -17,7 +17,7 @@ class GateSums:
 
     def __init__(self) -> None:
         self._tokens = 0
-        self._layers: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._layers: list[Tensor] = []
 
     def add(self, gates: Sequence[Tensor], mask: Tensor) -> None:
         """Add a batch.
@@ -28,10 +28,8 @@ class GateSums:
         """
         self._tokens += int(mask.sum())
         layers = [_sums(gate[mask].double()) for gate in gates]
-        self._layers = [
-            tuple(old + new for old, new in zip(before, now, strict=True))  # type: ignore[misc]
-            for before, now in zip(self._layers or [(0, 0, 0)] * len(layers), layers, strict=True)
-        ]
+        before = self._layers or [torch.zeros_like(layer) for layer in layers]
+        self._layers = [old + new for old, new in zip(before, layers, strict=True)]
 
     def summary(self) -> dict[str, list]:
         """``mean``, ``std`` (of the population) and ``saturation`` of each layer, ``groups``.
@@ -80,10 +78,10 @@ class AttentionSums:
         }
 
 
-def _sums(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum, sum of squares and number of saturated values, (D,) each, of (N, D) gates."""
+def _sums(values: Tensor) -> Tensor:
+    """Sum, sum of squares and number of saturated values, (3, D), of (N, D) gates."""
     saturated = (values < SATURATION_MARGIN) | (values > 1 - SATURATION_MARGIN)
-    return values.sum(0), torch.square(values).sum(0), saturated.double().sum(0)
+    return torch.stack((values.sum(0), torch.square(values).sum(0), saturated.double().sum(0)))
 
 
 def _rounded(value: Tensor) -> float:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -150,6 +151,7 @@ def _maps(
     tokenizer: str | None,
 ) -> Iterator[UtteranceLook]:
     """The first utterances of a batch that have a step to look at."""
+    predictions = cast(Tensor, output.prediction)
     masks = {name: inputs[f"{name}_mask"].bool() for name in lengths}
     seen = [row for row in range(len(samples)) if any(m[row].any() for m in masks.values())]
     for row in seen[:MAX_MAPS]:
@@ -158,7 +160,7 @@ def _maps(
             id=str(samples[row].get("sample_id", "")),
             text=str(samples[row].get("raw_text", "")),
             label=float(samples[row].label.flatten()[0]) if "label" in samples[row] else None,
-            prediction=float(output.prediction[row].flatten()[0]),
+            prediction=float(predictions[row].flatten()[0]),
             tokens=_tokens(inputs, row, kept, tokenizer),
             steps={name: int(m[row].sum()) for name, m in masks.items()},
             gates=[_rounded(gate[row, kept].float().mean(-1)) for gate in output.gates or ()],

@@ -13,6 +13,7 @@ from pgf_plugin.bench.report.scale import Scale, scale_over
 from pgf_plugin.bench.table import format_count
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 470, 310, 46, 26
+_KINDS = ("trainable parameters", "milliseconds an utterance")
 _LABELLED = 14
 """Points of a chart that can have their names beside them; the rest tell theirs when pointed at."""
 
@@ -48,13 +49,12 @@ def cost_charts(contents: Contents, marks: Marks) -> Markup:
     for metric in contents.drawn:
         for dataset in contents.datasets:
             rows = [row for row in contents.finished if row.dataset == dataset]
-            for kind in ("trainable parameters", "milliseconds an utterance"):
-                charts.append(_chart(contents, marks, rows, metric, kind))
+            charts += [_chart(contents, marks, rows, metric, kind) for kind in _KINDS]
     return join(*charts)
 
 
 def _cost(row: Row, kind: str) -> float:
-    if kind == "trainable parameters":
+    if kind == _KINDS[0]:
         return float(row.trainable or math.nan)
     return row.ms_per_utterance.mean if row.ms_per_utterance else math.nan
 

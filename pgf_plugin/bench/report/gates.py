@@ -63,8 +63,8 @@ def _gate_profile(looks: Sequence[Looks]) -> Markup | None:
     seeds = {name: np.array([look.gates[name] for look in looks]) for name in looks[0].gates}
     mean, std = seeds["mean"].mean(0), seeds["std"].mean(0)  # (layers,)
     x, y = _layers(len(mean)), Scale(0, 1, _HEIGHT - 44, _TOP)
-    upper = [f"{x(n):.1f},{y(min(m + s, 1)):.1f}" for n, (m, s) in enumerate(zip(mean, std))]
-    lower = [f"{x(n):.1f},{y(max(m - s, 0)):.1f}" for n, (m, s) in enumerate(zip(mean, std))]
+    upper = [f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(np.minimum(mean + std, 1))]
+    lower = [f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(np.maximum(mean - std, 0))]
     dots = (
         tag(
             "circle",

@@ -22,52 +22,43 @@ class Section(NamedTuple):
 
     Attributes:
         key: its anchor.
-        name: its heading.
-        content: what it shows.
         short: its name among the links.
+        name: its heading.
+        lead: what to know before reading it.
+        content: what it shows; None or empty leaves it out.
     """
 
     key: str
-    name: str
-    content: Markup
     short: str
+    name: str
+    lead: str
+    content: Markup | None
+
+    def draw(self) -> Markup:
+        """The section as HTML."""
+        lead = tag("p", self.lead, class_="lead") if self.lead else None
+        return tag("section", tag("h2", self.name), lead, self.content, id=self.key)
 
 
 def all_sections(contents: Contents) -> list[Section]:
     """Every section that has something to show."""
     marks, setups = Marks(contents.models), Setups(contents)
-    legend = marks.legend(list(dict.fromkeys(row.model for row in contents.finished)))
-    costs = cost_charts(contents, marks)
+    lead = " ".join(caption(contents.rows))
+    differences = difference_charts(contents, marks)
+    setups_table = _boxed(setups.table())
     parts = (
-        ("results", "Results", "Results", rows_table(contents, marks), _results_lead(contents)),
-        ("failed", "Failed", "Failed trials", _failed(contents), ""),
-        ("by-seed", "Seeds", "Every seed", seed_charts(contents, marks), _SEEDS),
-        (
-            "costs",
-            "Cost",
-            "Quality against cost",
-            join(legend, tag("div", costs, class_="grid")),
-            _COSTS,
-        ),
-        (
-            "differences",
-            "Differences",
-            "Differences",
-            difference_charts(contents, marks),
-            _DIFFERENCES,
-        ),
-        ("curves", "Curves", "Learning curves", curve_panels(contents, marks), _CURVES),
-        ("looks", "Gates", "Gates and attention", gate_pictures(contents), _LOOKS),
-        ("errors-section", "Errors", "Worst errors", errors_table(contents), _ERRORS),
-        ("trials-section", "Trials", "Trials", trials_table(contents, setups), _TRIALS),
-        ("setups", "Setups", "What the numbers stand on", _boxed(setups.table()), _SETUPS),
+        Section("results", "Results", "Results", lead, rows_table(contents, marks)),
+        Section("failed", "Failed", "Failed trials", "", _failed(contents)),
+        Section("by-seed", "Seeds", "Every seed", _SEEDS, seed_charts(contents, marks)),
+        Section("costs", "Cost", "Quality against cost", _COSTS, _costs(contents, marks)),
+        Section("differences", "Differences", "Differences", _DIFFERENCES, differences),
+        Section("curves", "Curves", "Learning curves", _CURVES, curve_panels(contents, marks)),
+        Section("looks", "Gates", "Gates and attention", _LOOKS, gate_pictures(contents)),
+        Section("worst", "Errors", "Worst errors", _ERRORS, errors_table(contents)),
+        Section("every-trial", "Trials", "Trials", _TRIALS, trials_table(contents, setups)),
+        Section("setups", "Setups", "What the numbers stand on", _SETUPS, setups_table),
     )
-    drawn = {"by-seed", "costs"}
-    return [
-        Section(key, name, join(tag("p", lead, class_="lead") if lead else None, content), short)
-        for key, short, name, content, lead in parts
-        if content and (contents.finished or key not in drawn)
-    ]
+    return [part for part in parts if part.content]
 
 
 def heading(contents: Contents, notes: Sequence[str], written: str) -> Markup:
@@ -96,8 +87,10 @@ def _sources(contents: Contents) -> str:
     return ", ".join(dict.fromkeys(str(source) for source in said if source))
 
 
-def _results_lead(contents: Contents) -> str:
-    return " ".join(caption(contents.rows))
+def _costs(contents: Contents, marks: Marks) -> Markup | None:
+    charts = cost_charts(contents, marks)
+    legend = marks.legend(list(dict.fromkeys(row.model for row in contents.finished)))
+    return join(legend, tag("div", charts, class_="grid")) if charts else None
 
 
 def metric_chooser(contents: Contents) -> Markup:
@@ -114,7 +107,7 @@ def _failed(contents: Contents) -> Markup | None:
             "li",
             tag("strong", f"{result.label}, seed {result.seed}"),
             tag("pre", result.error or "no message", tabindex=0),
-            tag("p", "Traceback: ", tag("code", _traceback(contents, result)), class_="muted"),
+            tag("p", "Traceback: ", tag("code", _traceback(result)), class_="muted"),
         )
         for result in contents.results
         if result.status != "finished"

@@ -41,17 +41,12 @@ def _chart(contents: Contents, marks: Marks, dataset: str, metric: Metric) -> Ma
         bottom_axis(scale, _TOP, bottom, metric.title),
         *(
             _floor(scale, place, value, label, bottom)
-            for label, (place, value) in floors_at(floors)
+            for place, (label, value) in enumerate(floors.items())
         ),
         *lines,
     )
     caption = join(tag("strong", metric.label), f" on {dataset}" if dataset else None)
     return figure(chart, caption, metric=metric.name, wide=True)
-
-
-def floors_at(floors: dict[str, float]) -> list[tuple[str, tuple[int, float]]]:
-    """Texts of the floors, each with the line that it stands on and its value."""
-    return [(label, (place, value)) for place, (label, value) in enumerate(floors.items())]
 
 
 def _row(

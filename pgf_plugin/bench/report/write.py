@@ -55,7 +55,6 @@ def write_report(
 def _page(contents: Contents, notes: Sequence[str], written: str) -> str:
     script, sections = _part("page.js"), all_sections(contents)
     links = (tag("li", tag("a", part.short, href=f"#{part.key}")) for part in sections)
-    blocks = (tag("section", tag("h2", part.name), part.content, id=part.key) for part in sections)
     data = {
         "title": contents.title,
         "selection": contents.selection,
@@ -72,7 +71,7 @@ def _page(contents: Contents, notes: Sequence[str], written: str) -> str:
         chooser=metric_chooser(contents),
         heading=heading(contents, notes, written),
         links="".join(links),
-        sections="".join(blocks),
+        sections="".join(part.draw() for part in sections),
         data=embed_json(data),
     )
 
