@@ -1,6 +1,7 @@
 """The sections of a report in their order, and its head."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from pgf_plugin import __version__
@@ -14,6 +15,7 @@ from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.seeds import seed_charts
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.report.tables import errors_table, rows_table, trials_table
+from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.table import caption
 
 
@@ -115,12 +117,9 @@ def _failed(contents: Contents) -> Markup | None:
     return tag("ul", *items, class_="failures") if items else None
 
 
-def _traceback(contents: Contents, result) -> str:
-    return (
-        (result.folder(contents.work_dir) / "traceback.txt")
-        .relative_to(contents.work_dir)
-        .as_posix()
-    )
+def _traceback(result: TrialResult) -> str:
+    """Its file, as it is found from the folder of the bench."""
+    return (result.folder(Path()) / "traceback.txt").as_posix()
 
 
 def _boxed(table: Markup | None) -> Markup | None:
