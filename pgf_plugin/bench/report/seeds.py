@@ -1,5 +1,7 @@
 """Every seed of every row as a dot, with the mean and its interval."""
 
+import math
+
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.chart import MAX_LABEL, bottom_axis, figure, line, svg, text
 from pgf_plugin.bench.report.contents import Contents, Metric, row_name, short
@@ -56,12 +58,12 @@ def _row(
     label = row_name(row, contents)
     parts = [text(_EDGE, y - 16, short(label, MAX_LABEL), "row label")]
     for trial, value in zip(contents.trials(row), values, strict=True):
-        if value == value:  # no dot for NaN
+        if math.isfinite(value):
             note = f"{row.label}, seed {trial.seed}: {metric.shown(value)}"
             x = scale(metric.scaled(value))
             parts.append(marks.draw(row.model, x, y, 4.5, note, "seed"))
-    mean = row.metrics[metric.name].mean if metric.name in row.metrics else float("nan")
-    if mean == mean:
+    mean = row.metrics[metric.name].mean if metric.name in row.metrics else math.nan
+    if math.isfinite(mean):
         parts.append(_mean(contents, row, metric, scale, y, mean))
     return tag("g", *parts, style=marks.style(row.model))
 

@@ -51,7 +51,7 @@ class Setups:
 def _row(key: str, values: list[str]) -> Markup:
     differs = len(set(values)) > 1
     cells = join(*(tag("td", value) for value in values))
-    mark = tag("span", " differs", class_="badge") if differs else None
+    mark = tag("span", "differs", class_="badge") if differs else None
     return tag("tr", tag("th", key, mark, scope="row"), cells)
 
 

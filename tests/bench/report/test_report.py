@@ -64,7 +64,7 @@ def test_the_page_needs_no_network_and_no_other_file(page):
     style = " ".join(page.texts["style"])
     assert "url(" not in style
     assert "@import" not in style
-    assert "http" not in page.source
+    assert not re.search("https?://", page.source)
     assert "default-src 'none'" in page.source
 
 
@@ -119,7 +119,8 @@ def test_hostile_names_texts_and_messages_stay_text(tmp_path):
     results += [TrialResult(HOSTILE, 3, "mark", status="failed", error=HOSTILE)]
     results[0].data = {"note": HOSTILE, "planted": True, "source": HOSTILE}
     results[0].environment = {HOSTILE: HOSTILE}
-    results[0].metrics[HOSTILE] = 1.0
+    for result in results[:2]:
+        result.metrics[HOSTILE] = 1.0
     for result in results[:3]:
         leave_behind(result, tmp_path, texts=(HOSTILE, "$style", "\u2028"))
     page = Page(write_report(results, tmp_path, HOSTILE, notes=[HOSTILE], selection=HOSTILE))
@@ -127,7 +128,7 @@ def test_hostile_names_texts_and_messages_stay_text(tmp_path):
     assert page.count("img") == 0
     assert not any(key.startswith("on") for _, key, _ in page.attributes)
     assert page.data["title"] == HOSTILE
-    assert page.texts["h1"][0] == HOSTILE
+    assert page.texts["h1"][0].strip() == HOSTILE
     assert "planted audio or vision" in page.texts["span"]
 
 
