@@ -101,7 +101,9 @@ def load_looks(folder: Path) -> Looks | None:
             return None
         looks = Looks(**content)
         looks.maps = [UtteranceLook(**look) for look in content["maps"]]
-        for values in (*looks.gates.values(), *looks.attention.values()):
+        parts = [looks.gates, looks.attention, *(look.attention for look in looks.maps)]
+        numbers = [values for part in parts for values in part.values()]
+        for values in (*numbers, *(look.gates for look in looks.maps), looks.first_layer):
             np.asarray(values, dtype=float)  # raises where they are ragged, or no numbers
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -86,6 +86,7 @@ def test_outputs_that_break_their_promise_cost_the_picture_and_not_the_trial(run
         "[]",
         json.dumps({"schema_version": 99}),
         json.dumps({"schema_version": 1, "utterances": 1, "maps": [{"id": "no more"}]}),
+        json.dumps({"schema_version": 1, "utterances": 1, "first_layer": "x", "maps": []}),
         json.dumps({"schema_version": 1, "utterances": 1, "gates": {"mean": ["<b>"]}, "maps": []}),
     ],
 )

@@ -9,7 +9,7 @@ MAX_LABEL = 56
 """Characters of a name over its line of a chart."""
 
 
-def svg(width: float, height: float, name: str, *parts: Any, **attributes: Any) -> Markup:
+def svg(width: float, height: float, name: str, *parts: Any) -> Markup:
     """An SVG that is read out as ``name``."""
     return tag(
         "svg",
@@ -18,7 +18,6 @@ def svg(width: float, height: float, name: str, *parts: Any, **attributes: Any) 
         role="img",
         aria_label=name,
         style=f"max-width:{1.25 * width:.0f}px",
-        **attributes,
     )
 
 
@@ -27,9 +26,9 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
     return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
 
 
-def text(x: float, y: float, content: Any, kind: str = "", **attributes: Any) -> Markup:
+def text(x: float, y: float, content: Any, kind: str = "") -> Markup:
     """A text; ``kind`` has ``mid`` or ``end`` where ``x`` is not where it begins."""
-    return tag("text", content, x=x, y=y, class_=kind or None, **attributes)
+    return tag("text", content, x=x, y=y, class_=kind or None)
 
 
 def bottom_axis(scale: Scale, top: float, bottom: float, name: str, count: int = 6) -> Markup:

@@ -75,9 +75,7 @@ def _chart(
     y = scale_over([p.value for p in points], bottom, _TOP, margin=0.12)
     front = [] if metric.higher is None else _front(points, metric.higher)
     on_front = set(map(id, front))
-    dots = (
-        _dot(contents, marks, point, metric, kind, x, y, id(point) in on_front) for point in points
-    )
+    dots = (_dot(marks, point, metric, kind, x, y, id(point) in on_front) for point in points)
     unit = "(log scale)"
     chart = svg(
         _WIDTH,
@@ -110,7 +108,6 @@ def _staircase(front: Sequence[Point], x: Scale, y: Scale) -> Markup | None:
 
 
 def _dot(
-    contents: Contents,
     marks: Marks,
     point: Point,
     metric: Metric,
