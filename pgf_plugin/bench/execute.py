@@ -16,6 +16,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
 from pgf_plugin.bench.progress import Progress, ProgressHook
@@ -52,7 +53,8 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
     )
     try:
         found = prepare_folder(trial)
-        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+        # Of an earlier run, that this one replaces.
+        for name in (RESULT_FILE, TRACEBACK_FILE, LOOKS_FILE):
             (trial.folder / name).unlink(missing_ok=True)
         with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, progress, result, found)
@@ -92,6 +94,7 @@ def _train_and_test(
     runner.register_hook(predictions)
     result.metrics = {name: float(value) for name, value in runner.test().items()}
     predictions.save(trial.folder)
+    save_looks(runner, trial.folder)
     counts = ledger(runner.model)
     result.trainable, result.total = counts.trainable, counts.total
     result.trainable_without_encoder = counts.trainable_without_encoder

@@ -13,6 +13,7 @@ from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.published import Published, published_on
+from pgf_plugin.bench.report import write_report as write_page
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
@@ -28,7 +29,7 @@ RESULTS_FILE = "results.json"
 def write_report(
     bench: "BenchResult", title: str, published: Sequence[Published] = ()
 ) -> dict[str, Path]:
-    """Write tables, JSON and plot; return the files that there are, by what they are."""
+    """Write tables, JSON, plot and page; return the files that there are, by what they are."""
     files = {
         "Table": bench.work_dir / "table.md",
         "LaTeX": bench.work_dir / "table.tex",
@@ -56,6 +57,7 @@ def write_report(
         save_plot(bench.rows, bench.results, title, files["Plot"], published)
     else:
         files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
+    files["Report"] = write_page(bench.results, bench.work_dir, title, selection=SELECTION)
     return files
 
 
@@ -77,7 +79,7 @@ def print_report(
         print_plain(console, note)
     console.print()
     for name, path in files.items():
-        print_plain(console, f"{name + ':':<6} {path}")
+        print_plain(console, f"{name + ':':<7} {path}")
     for result in bench.results:
         if result.status == "failed":
             trace = result.folder(bench.work_dir) / TRACEBACK_FILE

@@ -95,12 +95,12 @@ class TrialResult:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
-    AtomicLocalBackend().put_text(f"{json_text(content)}\n", path)
+    AtomicLocalBackend().put_text(f"{json_text(content, indent=1)}\n", path)
 
 
-def json_text(content: Any) -> str:
-    """Return ``content`` as strict JSON: NaN and infinity become null."""
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+def json_text(content: Any, indent: int | None = None) -> str:
+    """Return ``content`` as strict JSON: NaN and infinity become null, foreign objects texts."""
+    return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def _number(value: float | None) -> float:

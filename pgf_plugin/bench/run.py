@@ -28,7 +28,7 @@ class BenchResult(NamedTuple):
     Attributes:
         rows: one a model.
         results: one a trial.
-        work_dir: where ``results.json``, ``table.md`` and ``comparison.png`` lie.
+        work_dir: where ``report.html``, ``results.json``, ``table.md`` and ``comparison.png`` lie.
     """
 
     rows: list[Row]

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = compare_benches(args.first, args.second)
     if args.json:
-        print(json_text(as_json(found)))
+        print(json_text(as_json(found), indent=1))
     else:
         _print(found, args.first, args.second)
     return 0
