@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -35,7 +36,8 @@ def check_bench(
     *,
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
+    models: Sequence[str] | None = None,
 ) -> dict[str, list[Problem]]:
     """Find everything that is wrong with a bench config and the configs that it names.
 
@@ -44,13 +46,14 @@ def check_bench(
         cfg_options: dotted key to value, for every model.
         encoder: name of the text encoder, where a model has one.
         data_root: folder of the data, where a dataset takes one.
+        models: names to check; None checks all.
 
     Returns:
         problems by row (:data:`BENCH` for the bench itself, :data:`ALL_MODELS` for shared ones).
     """
     found = {BENCH: bench_problems(config)}
     metric = metric_of(_sound(config).get("bench") or {})
-    for name, trial in compose_models(config, cfg_options, encoder, data_root):
+    for name, trial in compose_models(config, cfg_options, encoder, data_root, models):
         problems = [trial] if isinstance(trial, Problem) else check_trial(trial, metric)
         found[name] = found.get(name, []) + problems
     return _shared(found)
@@ -60,7 +63,8 @@ def compose_models(
     config: Config,
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
+    models: Sequence[str] | None = None,
 ) -> Iterator[tuple[str, Config | Problem]]:
     """Compose the config of every row of a bench, each for itself.
 
@@ -75,7 +79,7 @@ def compose_models(
     """
     sound = _sound(config)
     bench = sound.get("bench") or {}
-    rows = {cell.label: cell for cell in cells(bench)} if bench.get("models") else {}
+    rows = {cell.label: cell for cell in cells(bench, models)} if bench.get("models") else {}
     trials = {
         label: _attempt(_place(rows[label]), partial(rows[label].config, sound)) for label in rows
     }

@@ -1,17 +1,20 @@
 """Runs a whole bench and writes its report."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from mmengine.config import Config
 from rich.console import Console
 
 from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
+from pgf_plugin.bench.frame import FRAME_FILE, results_frame, write_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
@@ -20,7 +23,7 @@ from pgf_plugin.bench.table import caption, markdown_table, markdown_text, termi
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.work_dir import held
 
-SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
+SELECTION = "best validation {metric}; the test set was evaluated once, on that checkpoint"
 TABLE_WIDTH = 160
 """Columns at least, where the output is a file: it has no width of its own."""
 
@@ -31,12 +34,17 @@ class BenchResult(NamedTuple):
     Attributes:
         rows: one a model.
         results: one a trial.
-        work_dir: where ``results.json``, ``table.md`` and ``comparison.png`` lie.
+        work_dir: where ``results.json``, ``results.parquet``, ``table.md`` and ``comparison.png``
+            lie.
     """
 
     rows: list[Row]
     results: list[TrialResult]
     work_dir: Path
+
+    def frame(self) -> pd.DataFrame:
+        """The results as ``results.parquet`` has them, one row a trial."""
+        return results_frame(self.results)
 
 
 def run_bench(
@@ -99,19 +107,24 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     progress.start(trial.label, trial.seed)
     done = TrialResult.load(trial.folder)
     if done and done.status == "finished" and done.fingerprint == trial.fingerprint:
-        progress.finish(f"finished before, test MAE {done.metrics['MAE']:.3f}")
+        progress.finish(f"finished before, {_test_score(done)}")
         return done
     with held(trial.folder, trial.config):
         result = run_trial(trial, progress)
     if result.status == "finished":
         progress.finish(
-            f"test MAE {result.metrics['MAE']:.3f} at the checkpoint of epoch "
-            f"{result.best_epoch}, chosen by validation MAE {result.val_mae:.3f} "
-            f"({result.train_seconds:.0f} s)"
+            f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
+            f"validation {result.selection} {result.val_score:.3f} ({result.train_seconds:.0f} s)"
         )
     else:
         progress.finish(f"failed: {result.error}\n  see {trial.folder / TRACEBACK_FILE}")
     return result
+
+
+def _test_score(result: TrialResult) -> str:
+    """The test's value of the metric that chose the checkpoint, if the test gives it too."""
+    score = result.metrics.get(result.selection, math.nan)
+    return f"test {result.selection} {score:.3f}"
 
 
 def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
@@ -119,6 +132,7 @@ def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
     files = {
         "Table": bench.work_dir / "table.md",
         "JSON": bench.work_dir / "results.json",
+        "Data": bench.work_dir / FRAME_FILE,
         "Plot": bench.work_dir / "comparison.png",
     }
     notes = "\n\n".join(map(markdown_text, _notes(bench)))
@@ -128,10 +142,11 @@ def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
     content = {
         "schema_version": SCHEMA_VERSION,
         "title": title,
-        "selection": SELECTION,
+        "selection": _selection(bench),
         "trials": [asdict(result) for result in bench.results],
     }
     write_json(files["JSON"], content)
+    write_frame(bench.results, bench.work_dir)
     if any(row.seeds for row in bench.rows):
         save_plot(bench.rows, bench.results, title, files["Plot"])
     else:
@@ -154,9 +169,14 @@ def _print_report(bench: BenchResult, title: str, files: dict[str, Path], consol
             print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {trace}")
 
 
+def _selection(bench: BenchResult) -> str:
+    """How the checkpoints were chosen: all of a bench by one metric."""
+    return SELECTION.format(metric=bench.results[0].selection)
+
+
 def _notes(bench: BenchResult) -> list[str]:
     """What must be said beside the table."""
     finished = [result for result in bench.results if result.status == "finished"]
     about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
-    chosen = [f"Checkpoint: {SELECTION}."] if finished else []
+    chosen = [f"Checkpoint: {_selection(bench)}."] if finished else []
     return [*about, *caption(bench.rows), *chosen]

@@ -6,9 +6,9 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.bench.datasets import ENTRY_KEYS
-from pgf_plugin.bench.names import slug
-from pgf_plugin.bench.published import published_problems
-from pgf_plugin.bench.settings import setting_problems
+from pgf_plugin.bench.names import row_label, slug
+from pgf_plugin.bench.published_schema import published_problems
+from pgf_plugin.bench.settings import expand_settings, setting_problems
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.errors import (
     check_one_of,
@@ -112,11 +112,13 @@ def _reference_problems(bench: Mapping[str, Any]) -> Iterator[Problem]:
     reference, models = bench.get("reference"), bench.get("models")
     if reference is None or not isinstance(models, dict):
         return
-    if reference not in models:
+    settings = () if setting_problems(bench) else expand_settings(bench)
+    rows = [row_label(model, "", setting) for model in models for setting in settings]
+    if reference not in (*models, *rows):
         yield Problem(
             "bench.reference",
             f"is {reference!r}, which is not in the table: it must be one of {list(models)}."
-            f"{did_you_mean(reference, map(str, models))}",
+            f"{did_you_mean(str(reference), map(str, models))}",
         )
 
 

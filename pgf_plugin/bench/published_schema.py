@@ -1,4 +1,4 @@
-"""Numbers of papers that a bench shows beside its own: ``bench.published``."""
+"""What is wrong with ``bench.published``: numbers of papers that stand beside those of a bench."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -39,10 +39,12 @@ def _of_entry(key: str, entry: Any, datasets: Any) -> Iterator[Problem]:
     for name in ("model", "source"):
         if not isinstance(entry.get(name, ""), str):
             yield Problem(f"{key}.{name}", f"must be a string, got {shown(entry[name])}")
-    if isinstance(datasets, dict) and entry.get("dataset") not in datasets:
+    known = list(datasets) if isinstance(datasets, dict) else []
+    if entry.get("dataset") and entry["dataset"] not in known:
         yield Problem(
             f"{key}.dataset",
-            f"must be one of the bench's datasets {list(datasets)}, got {entry.get('dataset')!r}",
+            f"must be one of bench.datasets {known}, got {entry['dataset']!r}."
+            f"{did_you_mean(str(entry['dataset']), known)}",
         )
     yield from _of_metrics(f"{key}.metrics", entry.get("metrics") or {})
 
@@ -60,7 +62,6 @@ def _of_metrics(key: str, metrics: Any) -> Iterator[Problem]:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             yield Problem(f"{key}.{name}", f"must be a finite number, got {value!r}")
-        elif METRICS[name].percent and not 0 <= value <= 1:
-            yield Problem(
-                f"{key}.{name}", f"must be a fraction in [0, 1], as 0.834 for 83.4 %, got {value!r}"
-            )
+        elif METRICS[name].percent and not 0 <= value <= 100:
+            said = f"must be a fraction or a percentage, 0.834 or 83.4, got {value!r}"
+            yield Problem(f"{key}.{name}", said)
