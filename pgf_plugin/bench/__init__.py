@@ -8,6 +8,9 @@ from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.run import BenchResult, run_bench
 
+# Last: the name is also that of the module above, which stays reachable by its full name.
+from pgf_plugin.bench.api import run  # isort: skip
+
 __all__ = [
     "BenchResult",
     "DryRun",
@@ -20,6 +23,7 @@ __all__ = [
     "dry_run",
     "plan_trials",
     "print_dry_run",
+    "run",
     "run_bench",
     "trial_folder",
 ]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgf_plugin.bench.check import BENCH, check_bench, compose_models
+from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
 from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
 from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.progress import print_plain
@@ -71,30 +71,29 @@ def dry_run(
         "data_root": data_root,
         "models": models,
     }
-    problems = _problems(config, Path(work_dir), options)
+    problems, wrong = _problems(config, Path(work_dir), options)
+    trials: list[Trial] = []
     try:
         trials = plan_trials(config, Path(work_dir), seeds=seeds, **options)
     except ConfigError as error:
-        trials = []
-        if not problems:
-            problems = [("", str(error))]
-    costs: dict[str, Cost] = {}
-    wrong = {label for label, _ in problems}
+        problems = problems or [str(error)]
     states = {trial.folder: _state(trial) for trial in trials}
+    costs: dict[str, Cost] = {}
     for trial in trials:
-        if trial.label not in {*costs, *wrong} and states[trial.folder] == TO_RUN:
-            measured = _attempt(trial)
-            if isinstance(measured, Cost):
-                costs[trial.label] = measured
-            else:
-                wrong.add(trial.label)
-                problems.append((trial.label, measured))
+        if states[trial.folder] == FINISHED or trial.label in costs or wrong & _names_of(trial):
+            continue
+        measured = _attempt(trial)
+        if isinstance(measured, Cost):
+            costs[trial.label] = measured
+        else:
+            wrong.add(trial.label)
+            problems.append(measured)
     planned = [
         Planned(trial, state, costs.get(trial.label) if state == TO_RUN else None)
         for trial in trials
         for state in [states[trial.folder]]
     ]
-    return DryRun(planned, [text for _, text in problems])
+    return DryRun(planned, problems)
 
 
 def print_dry_run(found: DryRun, console: Console | None = None) -> None:
@@ -121,27 +120,39 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
-def _problems(config: Config, work_dir: Path, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label of a row, and what is wrong with it or missing on this machine; nothing is trained."""
+def _problems(
+    config: Config, work_dir: Path, options: Mapping[str, Any]
+) -> tuple[list[str], set[str]]:
+    """What is wrong with the bench, or missing on this machine, and the labels of those rows."""
+    checked = check_bench(config, **options)
+    wrong = {label for label, problems in checked.items() if problems}
     found = [
-        (label, str(problem) if label == BENCH else f"{label}: {problem}")
-        for label, problems in check_bench(config, **options).items()
+        str(problem) if label == BENCH else f"{label}: {problem}"
+        for label, problems in checked.items()
         for problem in problems
     ]
     bench = config.get("bench")
     executor = bench.get("executor") if isinstance(bench, dict) else None
-    found += [("", str(problem)) for problem in _executor_lacks(executor)]
+    found += map(str, _executor_lacks(executor))
     told = set()
     for label, trial in compose_models(config, **options):
         if not isinstance(trial, Config):
             continue
         trial.work_dir = str(work_dir)
         for lack in lacks_here(label, trial):
+            if not lack.broken:
+                continue
+            wrong.add(label)
             common = str(lack).removeprefix(f"{label}: ")
-            if lack.broken and common not in told:
+            if common not in told:  # of every row that has the same data or encoder
                 told.add(common)
-                found.append((label, str(lack)))
-    return found
+                found.append(str(lack))
+    return found, wrong
+
+
+def _names_of(trial: Trial) -> set[str]:
+    """Labels under which a problem of a trial may be told."""
+    return {trial.label, ALL_MODELS, BENCH}
 
 
 def _executor_lacks(executor: Any) -> Iterator[Problem]:
