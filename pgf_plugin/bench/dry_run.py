@@ -15,12 +15,12 @@ from rich.text import Text
 
 from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
 from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
-from pgf_plugin.bench.plan import Trial, plan_trials
+from pgf_plugin.bench.plan import Trial, check_models, plan_trials
 from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.config.problem import Problem, count
 from pgf_plugin.doctor.configs import lacks_here
-from pgf_plugin.errors import ConfigError
+from pgf_plugin.errors import ConfigError, MissingExtraError
 
 FINISHED, TO_RUN = "finished", "to run"
 
@@ -75,8 +75,8 @@ def dry_run(
     trials: list[Trial] = []
     try:
         trials = plan_trials(config, Path(work_dir), seeds=seeds, **options)
-    except ConfigError as error:
-        problems = problems or [str(error)]
+    except (ValueError, OSError, MissingExtraError) as error:
+        problems = problems or [str(error)]  # most likely one of those
     states = {trial.folder: _state(trial) for trial in trials}
     costs: dict[str, Cost] = {}
     for trial in trials:
@@ -132,6 +132,8 @@ def _problems(
         for problem in problems
     ]
     bench = config.get("bench")
+    if not checked[BENCH] and (unknown := _models_problem(config.bench, options["models"])):
+        found.append(unknown)
     executor = bench.get("executor") if isinstance(bench, dict) else None
     found += map(str, _executor_lacks(executor))
     told = set()
@@ -153,6 +155,15 @@ def _problems(
 def _names_of(trial: Trial) -> set[str]:
     """Labels under which a problem of a trial may be told."""
     return {trial.label, ALL_MODELS, BENCH}
+
+
+def _models_problem(bench: Mapping[str, Any], models: Sequence[str] | None) -> str | None:
+    """What is wrong with ``--models``."""
+    try:
+        check_models(bench, models)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _executor_lacks(executor: Any) -> Iterator[Problem]:

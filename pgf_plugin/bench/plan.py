@@ -138,7 +138,7 @@ def plan_trials(
             ``encoder`` or ``data_root`` fits none of the models, or two trials are the same.
     """
     bench = _check_bench(config)
-    _check_models(bench, models)
+    check_models(bench, models)
     chosen = list(cells(bench, models))
     configs = {cell.label: cell.config(config) for cell in chosen}
     apply_places(config, configs, encoder, data_root)
@@ -175,8 +175,12 @@ def _check_bench(config: Config) -> dict[str, Any]:
     return config.bench
 
 
-def _check_models(bench: Mapping[str, Any], models: Sequence[str] | None) -> None:
-    """``--models`` names what there is, and leaves the reference in the table."""
+def check_models(bench: Mapping[str, Any], models: Sequence[str] | None) -> None:
+    """See that ``--models`` names what there is, and leaves the reference in the table.
+
+    Raises:
+        ConfigError: if it does not.
+    """
     entries = bench["models"]
     for name in models or ():
         if name not in entries:

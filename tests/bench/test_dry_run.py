@@ -101,6 +101,15 @@ def test_a_bench_that_cannot_be_planned_is_one_of_the_problems(config_file, tmp_
     ]
 
 
+def test_an_unknown_model_and_a_folder_that_is_not_there_are_problems(config_file, tmp_path):
+    config = Config.fromfile(config_file)
+    found = dry_run(config, tmp_path / "out", models=["Text"], encoder=str(tmp_path / "absent"))
+    assert "--models 'Text': the bench has" in found.problems[0]
+    found = dry_run(config, tmp_path / "out", encoder=str(tmp_path / "absent"))
+    (problem,) = found.problems
+    assert "absent" in problem
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(8, "8 s"), (700, "12 min"), (12600, "3.5 h"), (181440, "2.1 days")]
 )
