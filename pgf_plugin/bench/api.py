@@ -83,11 +83,14 @@ def run(
     if executor is not None:
         keys["executor"] = executor
     config = Config({"bench": {"title": "Benchmark", **keys, **bench}})
+    # More seeds, or another place to run at, go on in the same folder.
+    compared = {key: keys[key] for key in keys if key not in ("seeds", "executor")}
+    mark = _mark(compared, bench, encoder, data_root, cfg_options)
     load_entry_points()
     with only_weights_loaded():
         result = run_bench(
             config,
-            work_dir or Path("work_dirs", f"bench_{_mark(config)}"),
+            work_dir or Path("work_dirs", f"bench_{mark}"),
             cfg_options=cfg_options,
             encoder=encoder,
             data_root=data_root,
@@ -107,11 +110,6 @@ def _named(entries: Entries) -> dict[str, Entry]:
     return dict(by_stem) if len(by_stem) == len(names) else {name: name for name in names}
 
 
-def _mark(config: Config) -> str:
-    """Short hash of what is compared: the seeds, and where it runs, may change."""
-    bench = {
-        key: config.bench[key]
-        for key in ("models", "datasets", "settings", "sweep")
-        if key in config.bench
-    }
-    return hashlib.sha256(json.dumps(bench, sort_keys=True, default=str).encode()).hexdigest()[:8]
+def _mark(*parts: Any) -> str:
+    """Short hash of what is compared."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:8]
