@@ -7,9 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pgf_plugin.bench.basis import differing
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.paired import Comparison, Errors, compare, correct, load_errors
-from pgf_plugin.bench.provenance import differing
 from pgf_plugin.bench.report_files import RESULTS_FILE
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult
 from pgf_plugin.errors import DataError

@@ -1,14 +1,13 @@
 """Runs one trial with the stock mmengine ``Runner`` and measures it."""
 
-import platform
 import statistics
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -20,11 +19,11 @@ from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
 from pgf_plugin.bench.progress import Progress, ProgressHook
+from pgf_plugin.bench.provenance import data_files, encoder_of, environment
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult
 from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.bench.selection import advice, rule_of
 from pgf_plugin.checkpoint_files import Resumable
-from pgf_plugin.config.load import type_name
-from pgf_plugin.environment import engine, versions
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
 from pgf_plugin.training import train
@@ -35,7 +34,7 @@ TRACEBACK_FILE = "traceback.txt"
 
 
 def run_trial(trial: Trial, progress: Progress) -> TrialResult:
-    """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
+    """Train, choose the checkpoint by validation, test it once, and measure its latency.
 
     A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
     the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
@@ -50,6 +49,9 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
         trial.fingerprint,
         dataset=trial.dataset,
         setting=trial.setting,
+        selection=trial.metric,
+        date=datetime.now().astimezone().isoformat(" ", "seconds"),
+        config=trial.config.pretty_text,
     )
     try:
         found = prepare_folder(trial)
@@ -72,24 +74,26 @@ def run_trial(trial: Trial, progress: Progress) -> TrialResult:
 def _train_and_test(
     trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
 ) -> None:
-    hook = ProgressHook(progress)
+    hook = ProgressHook(progress, trial.metric)
     if found and (warning := found.warning()):
         progress.tell(warning)
     runner = _build_runner(trial.config, found)
-    runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
-    _check_selection(runner)
+    runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
+    _check_selection(runner, trial.metric)
     trial.config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
-    result.encoder = _encoder_name(trial.config)
+    result.encoder, result.encoder_weights = encoder_of(runner.model, trial.config)
+    result.data_files = data_files(trial.config)
     train(runner)
     result.train_seconds = hook.seconds
+    trained = time.perf_counter()
     result.learning_curve = hook.curve
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
     result.checkpoint = best.name
     result.best_epoch = hook.best_epoch
-    result.val_mae = hook.best
+    result.val_score = hook.best
     predictions = PredictionsHook()
     runner.register_hook(predictions)
     result.metrics = {name: float(value) for name, value in runner.test().items()}
@@ -101,6 +105,7 @@ def _train_and_test(
     result.ms_per_utterance = milliseconds_per_utterance(runner)
     dataset = runner.test_dataloader.dataset
     result.data = dataset.describe() if hasattr(dataset, "describe") else {}
+    result.wall_seconds = result.train_seconds + time.perf_counter() - trained
 
 
 def _build_runner(config: Config, found: Resumable | None) -> Runner:
@@ -111,14 +116,12 @@ def _build_runner(config: Config, found: Resumable | None) -> Runner:
     return Runner.from_cfg(config)
 
 
-def _check_selection(runner: Runner) -> None:
+def _check_selection(runner: Runner, metric: str) -> None:
     """The report says how checkpoints were chosen; a trial that chooses otherwise is refused."""
     savers = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best]
-    if not any((hook.key_indicators, hook.rules) == (["MAE"], ["less"]) for hook in savers):
-        raise ConfigError(
-            "default_hooks.checkpoint: a bench compares checkpoints chosen by validation MAE: set "
-            "default_hooks.checkpoint=dict(type='CheckpointHook', save_best='MAE', rule='less')"
-        )
+    chosen = ([metric], [rule_of(metric)])
+    if not any((hook.key_indicators, hook.rules) == chosen for hook in savers):
+        raise ConfigError(f"default_hooks.checkpoint: {advice(metric)}")
 
 
 @torch.inference_mode()
@@ -143,30 +146,9 @@ def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
     return 1000 * statistics.median(times) / len(runner.test_dataloader.dataset)
 
 
-def environment(model: torch.nn.Module) -> dict[str, Any]:
-    """Versions, engine, device and threads, as they stand beside every number."""
-    device = next(model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "python": platform.python_version(),
-        "packages": versions(),
-        "engine": engine(),
-        "device": device.type,
-        "device_name": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def _synchronize() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _encoder_name(config: Config) -> str | None:
-    encoder = config.model.get("encoder")
-    if not isinstance(encoder, dict):
-        return None
-    return encoder.get("pretrained") or type_name(encoder)
 
 
 @contextmanager

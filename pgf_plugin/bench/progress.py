@@ -11,7 +11,9 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.evaluation import METRICS
 from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
 
 KEY = "pgf_bench"
@@ -60,10 +62,13 @@ class Progress:
         if self._bars is not None:
             self._bars.update(self._bars.task_ids[0], completed=done, total=total, news=news)
 
-    def epoch(self, number: int, total: int, mae: float, best: float) -> None:
+    def epoch(
+        self, number: int, total: int, score: float, best: float, metric: str = DEFAULT_METRIC
+    ) -> None:
         """An epoch was validated."""
         if self._bars is None:
-            self._print(f"epoch {number}/{total}, validation MAE {mae:.3f} (best {best:.3f})")
+            said = f"validation {metric} {score:.3f} (best {best:.3f})"
+            self._print(f"epoch {number}/{total}, {said}")
 
     def finish(self, summary: str) -> None:
         """The trial ended; ``summary`` stays on the screen."""
@@ -90,16 +95,21 @@ class ProgressHook(Hook):
 
     Both outlive a kill: they are in the checkpoints from which a trial goes on.
 
+    Args:
+        progress: what is told.
+        metric: validation metric by which the checkpoint is chosen.
+
     Attributes:
-        curve: validation MAE after each epoch.
-        best: lowest of them.
+        curve: the metric after each epoch.
+        best: best of them.
         best_epoch: its epoch, counted from 1.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, metric: str = DEFAULT_METRIC) -> None:
         self.progress = progress
+        self.metric = metric
         self.curve: list[float] = []
-        self.best = math.inf
+        self.best = -math.inf if METRICS[metric].higher_is_better else math.inf
         self.best_epoch: int | None = None
         self._saved: dict[str, Any] | None = None
         self._start = time.perf_counter()
@@ -138,18 +148,19 @@ class ProgressHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""
         epoch = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
-        best = "" if math.isinf(self.best) else f", best validation MAE {self.best:.3f}"
+        best = "" if math.isinf(self.best) else f", best validation {self.metric} {self.best:.3f}"
         self.progress.step(runner.iter + 1, runner.max_iters, epoch + best)
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
-        """Note the validation MAE."""
-        if "MAE" not in (metrics or {}):
+        """Note the validation metric."""
+        if self.metric not in (metrics or {}):
             raise ConfigError(
-                f"val_evaluator gives {sorted(metrics or {})}, and a bench chooses checkpoints by "
-                "MAE: set val_evaluator=dict(type='MSAMetric'), without a prefix"
+                f"val_evaluator gives {sorted(metrics or {})}, and the bench chooses checkpoints "
+                f"by {self.metric}: set val_evaluator=dict(type='MSAMetric'), without a prefix, or "
+                "bench.metric"
             )
-        mae = float(metrics["MAE"])
-        self.curve.append(mae)
-        if mae < self.best:
-            self.best, self.best_epoch = mae, runner.epoch
-        self.progress.epoch(runner.epoch, runner.max_epochs, mae, self.best)
+        score = float(metrics[self.metric])
+        self.curve.append(score)
+        if score > self.best if METRICS[self.metric].higher_is_better else score < self.best:
+            self.best, self.best_epoch = score, runner.epoch
+        self.progress.epoch(runner.epoch, runner.max_epochs, score, self.best, self.metric)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pgf_plugin.bench.collect import Row, by_dataset
 from pgf_plugin.bench.execute import TRACEBACK_FILE
+from pgf_plugin.bench.frame import write_frame
 from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import print_plain
@@ -22,7 +23,7 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 if TYPE_CHECKING:
     from pgf_plugin.bench.run import BenchResult
 
-SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
+SELECTION = "best validation {metric}; the test set was evaluated once, on that checkpoint"
 RESULTS_FILE = "results.json"
 
 
@@ -34,6 +35,7 @@ def write_report(
         "Table": bench.work_dir / "table.md",
         "LaTeX": bench.work_dir / "table.tex",
         "JSON": bench.work_dir / RESULTS_FILE,
+        "Data": write_frame(bench.results, bench.work_dir),
         "Plot": bench.work_dir / "comparison.png",
     }
     backend = AtomicLocalBackend()
@@ -47,7 +49,7 @@ def write_report(
     content = {
         "schema_version": SCHEMA_VERSION,
         "title": title,
-        "selection": SELECTION,
+        "selection": _selection(bench.results),
         "trials": [asdict(result) for result in bench.results],
         "rows": [_statistics(row) for row in bench.rows],
         "published": [each._asdict() for each in published],
@@ -57,7 +59,9 @@ def write_report(
         save_plot(bench.rows, bench.results, title, files["Plot"], published)
     else:
         files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
-    files["Report"] = write_page(bench.results, bench.work_dir, title, selection=SELECTION)
+    files["Report"] = write_page(
+        bench.results, bench.work_dir, title, selection=_selection(bench.results)
+    )
     return files
 
 
@@ -113,9 +117,14 @@ def _statistics(row: Row) -> dict[str, Any]:
     }
 
 
+def _selection(results: Sequence[TrialResult]) -> str:
+    """How the checkpoints were chosen: all of a bench by one metric."""
+    return SELECTION.format(metric=results[0].selection)
+
+
 def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
     """What must be said beside the table."""
     finished = [result for result in results if result.status == "finished"]
     about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
-    chosen = [f"Checkpoint: {SELECTION}."] if finished else []
+    chosen = [f"Checkpoint: {_selection(results)}."] if finished else []
     return [*about, *caption(rows), *chosen]

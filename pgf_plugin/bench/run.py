@@ -1,16 +1,19 @@
 """Runs a whole bench and writes its report."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from mmengine.config import Config
 from rich.console import Console
 
 from pgf_plugin.bench.check import raise_trial_problems
-from pgf_plugin.bench.collect import Row, check_reference, collect
+from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
+from pgf_plugin.bench.frame import results_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.progress import Progress
 from pgf_plugin.bench.published import read_published
@@ -28,12 +31,17 @@ class BenchResult(NamedTuple):
     Attributes:
         rows: one a model.
         results: one a trial.
-        work_dir: where ``report.html``, ``results.json``, ``table.md`` and ``comparison.png`` lie.
+        work_dir: where ``report.html``, ``results.json``, ``results.parquet``, ``table.md``,
+            ``table.tex`` and ``comparison.png`` lie.
     """
 
     rows: list[Row]
     results: list[TrialResult]
     work_dir: Path
+
+    def frame(self) -> pd.DataFrame:
+        """The results as ``results.parquet`` has them, one row a trial."""
+        return results_frame(self.results)
 
 
 def run_bench(
@@ -78,8 +86,6 @@ def run_bench(
         encoder=encoder,
         data_root=data_root,
     )
-    reference = config.bench.get("reference") or ""
-    check_reference(reference, trials)
     raise_trial_problems(trials)
     title = config.bench.get("title") or Path(config.filename or "bench").stem
     progress = Progress(console, len(trials))
@@ -88,6 +94,7 @@ def run_bench(
             results = [_run_or_reuse(trial, progress) for trial in trials]
         finally:
             progress.stop()
+        reference = config.bench.get("reference") or ""
         bench = BenchResult(collect(results, folder, reference), results, folder)
         published = read_published(config.bench.get("published"))
         files = write_report(bench, title, published)
@@ -99,16 +106,21 @@ def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
     progress.start(trial.label, trial.seed)
     done = TrialResult.load(trial.folder)
     if done and done.status == "finished" and done.fingerprint == trial.fingerprint:
-        progress.finish(f"finished before, test MAE {done.metrics['MAE']:.3f}")
+        progress.finish(f"finished before, {_test_score(done)}")
         return done
     with held(trial.folder, trial.config):
         result = run_trial(trial, progress)
     if result.status == "finished":
         progress.finish(
-            f"test MAE {result.metrics['MAE']:.3f} at the checkpoint of epoch "
-            f"{result.best_epoch}, chosen by validation MAE {result.val_mae:.3f} "
-            f"({result.train_seconds:.0f} s)"
+            f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
+            f"validation {result.selection} {result.val_score:.3f} ({result.train_seconds:.0f} s)"
         )
     else:
         progress.finish(f"failed: {result.error}\n  see {trial.folder / TRACEBACK_FILE}")
     return result
+
+
+def _test_score(result: TrialResult) -> str:
+    """The test's value of the metric that chose the checkpoint, if the test gives it too."""
+    score = result.metrics.get(result.selection, math.nan)
+    return f"test {result.selection} {score:.3f}"

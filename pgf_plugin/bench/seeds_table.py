@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 
+from pgf_plugin.bench.basis import common_to_all, provenance
 from pgf_plugin.bench.cells import MISSING, columns_of, number_cells
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.names import row_label
-from pgf_plugin.bench.provenance import common_to_all, provenance
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.table import markdown_lines, markdown_text
 
-_COLUMNS = ("validation MAE", "epoch", "seconds")
+_COLUMNS = ("validation {metric}", "epoch", "seconds")
 
 
 def seeds_table(rows: Sequence[Row], results: Sequence[TrialResult]) -> str:
@@ -31,7 +31,8 @@ def seeds_table(rows: Sequence[Row], results: Sequence[TrialResult]) -> str:
                 continue
             numbers = number_cells(trial.metrics, shown, " / ")
             lines.append([name, str(trial.seed), *numbers, *_outcome(trial)])
-    headings = ["model", "seed", *(heading for heading, _ in shown), *_COLUMNS]
+    own = [heading.format(metric=results[0].selection) for heading in _COLUMNS]
+    headings = ["model", "seed", *(heading for heading, _ in shown), *own]
     return markdown_lines(headings, lines)
 
 
@@ -56,7 +57,7 @@ def provenance_text(results: Sequence[TrialResult]) -> str:
 
 
 def _outcome(trial: TrialResult) -> list[str]:
-    mae, seconds = trial.val_mae, trial.train_seconds
+    mae, seconds = trial.val_score, trial.train_seconds
     return [
         MISSING if mae is None or math.isnan(mae) else f"{mae:.3f}",
         MISSING if trial.best_epoch is None else str(trial.best_epoch),

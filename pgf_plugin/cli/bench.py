@@ -29,11 +29,16 @@ def add_parser(commands) -> None:
     add_work_dir(parser)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of bench.models")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of bench.seeds")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the trials, what they would cost and what could not work; train none",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the benchmark that the config describes; 1 if a trial failed.
+    """Run the benchmark that the config describes; 1 if a trial failed, or could not work.
 
     Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
     """
@@ -52,21 +57,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from pgf_plugin.bench import run_bench
+    from pgf_plugin.bench import dry_run, print_dry_run, run_bench
 
     load_entry_points()
     options = args.cfg_options or {}
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(args.config, of_bench, work_dir=args.work_dir)
-    bench = run_bench(
-        cfg,
-        cfg.work_dir,
-        models=args.models,
-        seeds=args.seeds,
-        cfg_options={key: value for key, value in options.items() if key not in of_bench},
-        encoder=args.encoder,
-        data_root=args.data_root,
-    )
+    of_trials = {
+        "models": args.models,
+        "seeds": args.seeds,
+        "cfg_options": {key: value for key, value in options.items() if key not in of_bench},
+        "encoder": args.encoder,
+        "data_root": args.data_root,
+    }
+    if args.dry_run:
+        found = dry_run(cfg, cfg.work_dir, **of_trials)
+        print_dry_run(found)
+        return int(bool(found.problems))
+    bench = run_bench(cfg, cfg.work_dir, **of_trials)
     finished = [result for result in bench.results if result.status == "finished"]
     if finished:
         print(_next_command(bench.work_dir, finished[0]))

@@ -45,7 +45,7 @@ def made_up_trial(
         total=23_000_000,
         trainable_without_encoder=999,
         ms_per_utterance=1.5,
-        val_mae=error,
+        val_score=error,
         best_epoch=3,
         train_seconds=12.0,
         environment=fields.pop("environment", {"device": "cpu", "packages": {"torch": "2.13"}}),

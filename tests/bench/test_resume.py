@@ -20,7 +20,7 @@ from pgf_plugin.cli import main
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.errors import DataError
 
-TIMES = ("train_seconds", "ms_per_utterance", "fingerprint")
+TIMES = ("train_seconds", "wall_seconds", "ms_per_utterance", "date", "fingerprint", "config")
 MOMENTS = 59
 """Of a trial: four epochs with validation, the test, and what may come after."""
 

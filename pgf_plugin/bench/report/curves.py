@@ -50,7 +50,7 @@ def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale) -> Ma
     chart = svg(
         _WIDTH,
         _HEIGHT,
-        f"validation MAE of {row.label} after each epoch",
+        f"validation {contents.results[0].selection} of {row.label} after each epoch",
         left_axis(y, _LEFT, _WIDTH - 10, count=4),
         bottom_axis(x, _TOP, y.start, "epoch", 5),
         *(_curve(marks, trial, x, y) for trial in contents.trials(row)),
@@ -65,9 +65,10 @@ def _curve(marks: Marks, trial: TrialResult, x: Scale, y: Scale) -> Markup:
     runs = [list(run) for finite, run in groupby(points, lambda at: math.isfinite(at[1])) if finite]
     note = f"{trial.label}, seed {trial.seed}"
     chosen = None
-    if trial.best_epoch and trial.val_mae is not None and math.isfinite(trial.val_mae):
-        told = f"{note}: chosen epoch {trial.best_epoch}, validation MAE {trial.val_mae:.3f}"
-        at = x(trial.best_epoch), _inside(y, trial.val_mae)
+    if trial.best_epoch and trial.val_score is not None and math.isfinite(trial.val_score):
+        score = f"validation {trial.selection} {trial.val_score:.3f}"
+        told = f"{note}: chosen epoch {trial.best_epoch}, {score}"
+        at = x(trial.best_epoch), _inside(y, trial.val_score)
         chosen = marks.draw(trial.model, *at, 4.5, told, "mean")
     path = "".join(_path(run, x, y) for run in runs)
     return tag(

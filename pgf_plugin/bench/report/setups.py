@@ -1,13 +1,9 @@
 """What the numbers stand on: encoder, data, versions and device, each different setup once."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from pgf_plugin.bench.basis import provenance
 from pgf_plugin.bench.report.contents import Contents
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.result import TrialResult, json_text
-
-_TOLD_ELSEWHERE = ("note", "best_achievable_mae")
 
 
 class Setups:
@@ -23,7 +19,7 @@ class Setups:
         places: dict[str, int] = {}
         for result in contents.results:
             if result.status == "finished":
-                setup = _setup(result)
+                setup = provenance(result)
                 key = json_text(setup)
                 self._found.setdefault(key, setup)
                 self._numbers[id(result)] = places.setdefault(key, len(places) + 1)
@@ -53,21 +49,3 @@ def _row(key: str, values: list[str]) -> Markup:
     cells = join(*(tag("td", value) for value in values))
     mark = tag("span", "differs", class_="badge") if differs else None
     return tag("tr", tag("th", key, mark, scope="row"), cells)
-
-
-def _setup(result: TrialResult) -> dict[str, str]:
-    """Dotted name to text, of everything that is said of a trial's surroundings."""
-    data = {key: value for key, value in result.data.items() if key not in _TOLD_ELSEWHERE}
-    said = {"encoder": result.encoder, "data": data, "environment": result.environment}
-    return dict(_flat(said))
-
-
-def _flat(content: Mapping[str, Any], before: str = ""):
-    for key, value in content.items():
-        name = f"{before}{key}"
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
-        elif isinstance(value, list | tuple):
-            yield name, ", ".join(map(str, value))
-        elif value is not None:
-            yield name, str(value)

@@ -126,7 +126,7 @@ def _cost_cells(row: Row) -> list[Cell]:
 def trials_table(contents: Contents, setups: Setups) -> Markup:
     """Every trial, the failed ones among them."""
     named = _columns(contents)
-    heads = ["model", *named, "seed", "status", "val MAE"]
+    heads = ["model", *named, "seed", "status", f"val {contents.results[0].selection}"]
     heads += [f"test {metric.label}" for metric in contents.metrics[:3]]
     heads += ["epoch chosen", "trained for", "device", "setup"]
     failures = any(result.error for result in contents.results)
@@ -137,7 +137,7 @@ def trials_table(contents: Contents, setups: Setups) -> Markup:
             *(getattr(result, name) for name in named),
             Cell(result.seed, result.seed),
             tag("span", result.status, class_=f"status {'' if _ok(result) else 'bad'}".strip()),
-            _number(result.val_mae),
+            _number(result.val_score),
             *(_test_cell(result, metric) for metric in contents.metrics[:3]),
             Cell(result.best_epoch or MISSING, result.best_epoch),
             Cell(_duration(result.train_seconds), result.train_seconds),
