@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from pgf_plugin.bench.cells import MISSING, format_count, format_spread
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.contents import Contents, Metric, short
 from pgf_plugin.bench.report.errors import TEXT_LENGTH, worst_errors
@@ -11,7 +12,6 @@ from pgf_plugin.bench.report.marks import Marks
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.table import MISSING, format_count, format_spread
 
 
 class Cell(NamedTuple):
