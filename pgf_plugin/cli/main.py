@@ -27,6 +27,7 @@ _COMMANDS = {
     "train": ("train", "train a config"),
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
+    "tune": ("tune", "search for the best values of a config"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "data": ("data", "inspect, validate and convert feature files"),
     "check": ("check", "find everything that is wrong with configs"),
