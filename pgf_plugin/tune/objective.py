@@ -94,7 +94,8 @@ class ObjectiveHook(ProgressHook):
         """Note the metric.
 
         Raises:
-            PrunedError: if the pruner ends the trial.
+            PrunedError: if the pruner ends the trial; not after its last validation, where there is
+                nothing left to spare.
         """
         value = self._value(metrics or {})
         self.curve.append(value)
@@ -105,7 +106,7 @@ class ObjectiveHook(ProgressHook):
                 f"epoch {runner.epoch}/{runner.max_epochs}, validation {self._metric} "
                 f"{value:.4g} (best {self.best:.4g})"
             )
-        if self._hopeless(len(self.curve), value):
+        if self._hopeless(len(self.curve), value) and runner.iter < runner.max_iters:
             raise PrunedError
 
     def _value(self, metrics: dict[str, Any]) -> float:

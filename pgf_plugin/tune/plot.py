@@ -6,8 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.errors import require_extra
 from pgf_plugin.tune.history import make_study
@@ -36,7 +34,8 @@ def save_plot(records: Sequence[TrialRecord], settings: Settings, path: Path) ->
     rows = math.ceil(len(slices) / COLUMNS)
     figure = Figure(figsize=(12, 3.6 + 2.6 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(3.6, 2.6 * rows)))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 2.6 * rows))
+    above, below = parts
     history, bars = above.subplots(1, 2, width_ratios=(3, 2))
     _draw_history(history, records, settings)
     _draw_importance(bars, importance)

@@ -13,6 +13,7 @@ from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.checkpoint_files import remove_checkpoints
 from pgf_plugin.config import config_error
+from pgf_plugin.config.problem import count
 from pgf_plugin.errors import DataError
 from pgf_plugin.tune.check import tune_problems
 from pgf_plugin.tune.history import next_trial
@@ -23,6 +24,9 @@ from pgf_plugin.tune.settings import Settings
 from pgf_plugin.tune.space import combinations
 from pgf_plugin.tune.trial_config import base_config
 from pgf_plugin.work_dir import held
+
+TABLE_WIDTH = 160
+"""Columns at least, where the output is a file: it has no width of its own."""
 
 
 class SearchProgress(Progress):
@@ -65,6 +69,8 @@ def run_tune(cfg: Config, work_dir: str | Path, *, console: Console | None = Non
     """
     # Bound to the stream of now: the output of the trials is redirected, the search's is not.
     console = console or Console(file=sys.stdout)
+    if not console.is_terminal:
+        console.width = max(console.width, TABLE_WIDTH)
     if problems := tune_problems(cfg):
         raise config_error(problems, cfg.filename or "config")
     search = _search(cfg, Path(work_dir))
@@ -139,7 +145,8 @@ def _summary(search: Search, record: TrialRecord) -> str:
     metric = search.settings.metric
     if record.state == "pruned":
         return (
-            f"pruned after {len(record.curve)} epochs, validation {metric} {record.curve[-1]:.4g}"
+            f"pruned after {count(len(record.curve), 'validation')}, the last with {metric} "
+            f"{record.curve[-1]:.4g}"
         )
     return f"validation {metric} {record.value:.4g} ({record.seconds:.0f} s)"
 
