@@ -186,7 +186,11 @@ def _train(search: Search, record: TrialRecord, seed: int, hook: ObjectiveHook) 
     ):
         runner = _build_runner(run.config, found)
         runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
-        train(runner)
+        try:
+            train(runner)
+        except BaseException:  # a tracker's run that stays open would take the next trial's numbers
+            runner.visualizer.close()
+            raise
 
 
 def _run_of(search: Search, record: TrialRecord, seed: int, folder: Path) -> Run:
