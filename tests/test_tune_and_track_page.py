@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,4 @@ def test_the_page(pytestconfig, tmp_path, monkeypatch, capsys, encoder):
     )
     assert list(Path("work_dirs").glob("*/*/vis_data/events.*"))
     assert list(Path("mlruns").glob("*/*/metrics/MAE"))
+    shutil.rmtree("work_dirs")  # checkpoints that pytest would keep

@@ -22,7 +22,6 @@ from pgf_plugin.config.optimization import check_optimization
 from pgf_plugin.config.problem import Problem, config_error, isolated, unique
 from pgf_plugin.config.signatures import arguments_of, misfits, type_problem
 from pgf_plugin.config.slots import LOADER_KEYS, LOADERS, SLOTS, TOP_LEVEL, Slot
-from pgf_plugin.config.tracking import check_tracking
 from pgf_plugin.config.trial import loader_problems
 from pgf_plugin.config.values import refused_values
 from pgf_plugin.errors import misspelt, shown
@@ -60,7 +59,6 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         lambda: relations.check_tokenizers(cfg),
         lambda: relations.check_features(cfg, checker),
         lambda: relations.check_monitors(cfg, checker),
-        lambda: check_tracking(cfg),
     ):
         problems += isolated("config", check)
     return unique(problems)

@@ -1,4 +1,7 @@
-"""Experiment trackers: whether the package behind a visualizer backend is installed."""
+"""Experiment trackers: whether the package behind a visualizer backend is installed.
+
+No part of :func:`~pgf_plugin.config.check_config`: such a config is right, and runs elsewhere.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping

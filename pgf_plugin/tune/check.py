@@ -1,18 +1,19 @@
 """Checks a search before the first trial runs: its keys, its ranges, and what they do."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from pgf_plugin.config import Problem, check_config
+from pgf_plugin.config import Problem, apply_options, check_config
 from pgf_plugin.config.problem import unique
 from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.errors import ConfigError, MissingExtraError, did_you_mean, shown
 from pgf_plugin.tune.settings import KEY, settings_problems
 from pgf_plugin.tune.space import Parameter, Space, parse_space
-from pgf_plugin.tune.trial_config import TEST_KEYS, base_config, compose
+from pgf_plugin.tune.trial_config import TEST_KEYS, base_config
 
 NEEDS = (
     *("train_dataloader", "train_cfg", "optim_wrapper"),
@@ -124,7 +125,8 @@ def _value_problems(cfg: Config, space: Space) -> Iterator[Problem]:
 
 def _refusal(cfg: Config, values: Mapping[str, Any], known: set[Problem]) -> Problem | None:
     try:
-        config = compose(cfg, values, metric="MAE", higher_is_better=False, seed=0)
+        config = base_config(cfg)
+        apply_options(config, deepcopy(dict(values)))
     except ConfigError as error:
         return Problem("config", str(error))
     of_model = any(key.partition(".")[0] in ("model", "data_preprocessor") for key in values)

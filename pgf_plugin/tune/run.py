@@ -135,7 +135,7 @@ def _run_one(
     records.append(record)
     records.sort(key=lambda each: each.number)
     progress.finish(_summary(search, record))
-    _settle(search, records)
+    _settle(search, records, newest=record)
 
 
 def _summary(search: Search, record: TrialRecord) -> str:
@@ -151,11 +151,16 @@ def _summary(search: Search, record: TrialRecord) -> str:
     return f"validation {metric} {record.value:.4g} ({record.seconds:.0f} s)"
 
 
-def _settle(search: Search, records: Sequence[TrialRecord]) -> None:
-    """Write what is known so far, and keep the checkpoints of the best trial alone."""
+def _settle(
+    search: Search, records: Sequence[TrialRecord], newest: TrialRecord | None = None
+) -> None:
+    """Write what is known so far, and keep the checkpoints of the best trial alone.
+
+    ``newest`` has just ended; None where it may be any that changed something.
+    """
     ranked = best_first(list(records), search.settings.higher_is_better)
     write_table(search, records)
-    if ranked:
+    if ranked and newest in (None, ranked[0]):
         write_best(search, ranked[0], records)
     for record in records:
         if not ranked or record is not ranked[0]:

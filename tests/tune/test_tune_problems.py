@@ -16,7 +16,8 @@ def problems_of(search):
     """Find the problems of a search with another ``tune``; by key."""
     config = Config.fromfile(search().config)
 
-    def find(space=None, **tune):
+    def find(space=None, val_evaluator=None, **tune):
+        config.val_evaluator = val_evaluator or config.val_evaluator
         config.tune = dict(config.tune, **tune)
         if space is not None:
             config.tune = {**config.tune, "space": space}
@@ -74,6 +75,12 @@ def test_a_key_or_a_value_that_the_config_cannot_take_is_refused(problems_of, ke
     found = problems_of({key: [1, 1.5]})
     assert said in found[f"tune.space[{key!r}]"]
     assert len(found) == 1
+
+
+def test_a_metric_with_a_prefix(problems_of):
+    prefixed = dict(type="MSAMetric", prefix="val")
+    assert problems_of(metric="val/Corr", val_evaluator=prefixed) == {}
+    assert "val/MAE, val/Corr" in problems_of(metric="Corr", val_evaluator=prefixed)["tune.metric"]
 
 
 def test_an_argument_that_the_config_leaves_out_can_vary(problems_of):
