@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 
-from killed_runs import CONFIG
+from killed_runs import CONFIG, in_child
 
 from pgf_plugin.cli import main
 
@@ -27,27 +27,26 @@ test_dataloader = dict(test_dataloader, dataset=dict(type="NoisySynthetic", coun
 
 
 class Search:
-    """``pgf tune`` of one config in one work dir.
+    """``pgf tune`` of one config in one work dir, in a process of its own each time.
 
     Attributes:
         config, work_dir: its files.
         argv: the command line.
     """
 
-    def __init__(self, folder, capsys, more=""):
-        self.folder, self.capsys = folder, capsys
-        self.config, self.work_dir, self.kill = folder / "t.py", folder / "out", folder / "kill"
-        self.write(more)
+    def __init__(self, folder, more=""):
+        self.config, self.work_dir = folder / "t.py", folder / "out"
+        self.kill, self.printed = folder / "kill", folder / "printed"
+        self.config.write_text(CONFIG.format(kill=self.kill) + SEARCH + more)
         self.argv = ["tune", str(self.config), "--work-dir", str(self.work_dir)]
 
-    def write(self, more):
-        self.config.write_text(CONFIG.format(kill=self.kill) + SEARCH + more)
-
-    def __call__(self, *options):
-        """Run the command in this process; return its status and what it printed."""
-        status = main([*self.argv, *options])
-        printed = self.capsys.readouterr()
-        return status, printed.out + printed.err
+    def __call__(self, *options, moment=None):
+        """Run the command, with a signal at a moment; return its status and what it printed."""
+        if moment is not None:
+            self.kill.write_text(moment)
+        status = in_child(lambda: main([*self.argv, *options]), self.printed)
+        self.kill.unlink(missing_ok=True)
+        return status, self.printed.read_text()
 
     def records(self):
         """The trials' files by number, without times."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_runs import CONFIG
+from killed_runs import CONFIG, in_child
 from searches import Search
 
 from pgf_plugin.cli import main
@@ -32,7 +32,8 @@ def train(tmp_path, monkeypatch):
 @pytest.fixture
 def expected(train, tmp_path):
     """The validation MAE of each epoch, from an untracked run of the same seed."""
-    assert main(["train", "t.py", "--work-dir", "plain", "--seed", "0"]) == 0
+    # In a process of its own: the engine names runs of one process by the second.
+    assert in_child(lambda: main(["train", "t.py", "--work-dir", "plain", "--seed", "0"])) == 0
     (file,) = (tmp_path / "plain").glob("*/vis_data/scalars.json")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     return [line["MAE"] for line in lines if "MAE" in line]
@@ -88,13 +89,13 @@ def test_mlflow(train, tmp_path, fresh_mlflow):
     assert "config.py" in {file.path for file in client.list_artifacts(run.info.run_id)}
 
 
-def test_each_trial_of_a_search_is_a_run_of_its_own(tmp_path, capsys, fresh_mlflow):
+def test_each_trial_of_a_search_is_a_run_of_its_own(tmp_path, fresh_mlflow):
     pytest.importorskip("optuna", reason="[tune] is not installed")
     store = tmp_path / "mlruns"
     node = f"dict(type='MLflowVisBackend', tracking_uri={str(store)!r})"
     more = f"visualizer = dict(type='Visualizer', vis_backends=[{node}])\n"
     more += "tune['pruner'] = dict(type='threshold', upper=1e-6)\n"
-    search = Search(tmp_path, capsys, more)
+    search = Search(tmp_path, more)
     search("--trials", "2")
     assert [record["state"] for record in search.records()] == ["pruned", "pruned"]
     assert len(fresh_mlflow.MlflowClient(str(store)).search_runs(["0"])) == 2

@@ -5,10 +5,8 @@ import shlex
 import signal
 
 import pytest
-from killed_runs import assert_same, in_child
+from killed_runs import assert_same
 from searches import Search
-
-from pgf_plugin.cli import main
 
 pytest.importorskip("optuna", reason="extra [tune] is not installed")
 
@@ -23,20 +21,10 @@ MOMENTS = 60
 """Of the longest run: four epochs with validation."""
 
 
-def run(search, moment=None):
-    """The command in a process of its own, with a signal at a moment; its status and output."""
-    if moment is not None:
-        search.kill.write_text(moment)
-    output = search.folder / "printed"
-    status = in_child(lambda: main(search.argv), output)
-    search.kill.unlink(missing_ok=True)
-    return status, output.read_text()
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    search = Search(tmp_path_factory.mktemp("undisturbed"), None, MORE)
-    status, printed = run(search)
+    search = Search(tmp_path_factory.mktemp("undisturbed"), MORE)
+    status, printed = search()
     assert status == 0, printed
     return search
 
@@ -48,11 +36,11 @@ def unmarked(search):
 
 def check(undisturbed, folder, seed, most):
     """Kill and interrupt the search until ``most`` signals have hit, and compare the end."""
-    search, drawn, hits = Search(folder, None, MORE), random.Random(seed), 0
+    search, drawn, hits = Search(folder, MORE), random.Random(seed), 0
     while hits < most:
         signum = drawn.choice(list(CODES))
         place = f"{drawn.randrange(3):04d}/seed_{drawn.choice([0, 5])}"
-        status, printed = run(search, f"{drawn.randrange(MOMENTS)} {int(signum)} {place}")
+        status, printed = search(moment=f"{drawn.randrange(MOMENTS)} {int(signum)} {place}")
         if status == 0:
             break
         hits += 1
@@ -60,7 +48,7 @@ def check(undisturbed, folder, seed, most):
         if signum != signal.SIGKILL:
             assert "The trials that have ended are kept" in printed
             assert f"  python -m pgf_plugin {shlex.join(search.argv)}\n" in printed
-    status, printed = run(search)
+    status, printed = search()
     assert status == 0, printed
     assert_same(unmarked(search), unmarked(undisturbed))
 
@@ -72,13 +60,13 @@ def test_a_killed_search_ends_with_the_same_trials(undisturbed, tmp_path, seed):
 
 
 def test_an_interrupted_trial_goes_on_from_its_checkpoint(undisturbed, tmp_path):
-    search = Search(tmp_path, None, MORE)
+    search = Search(tmp_path, MORE)
     # Inside the third epoch: two are saved.
-    status, printed = run(search, f"24 {int(signal.SIGKILL)} 0000/seed_0")
+    status, printed = search(moment=f"24 {int(signal.SIGKILL)} 0000/seed_0")
     assert status == -9, printed
     saved = search.work_dir / "trials" / "0000" / "seed_0"
     assert list(saved.glob("epoch_*.pth"))
-    status, printed = run(search)
+    status, printed = search()
     assert status == 0, printed
     assert "[1/3]" in printed
     assert "goes on after epoch" in printed
