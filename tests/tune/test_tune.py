@@ -112,14 +112,14 @@ def test_a_search_that_goes_on_draws_what_one_command_would_have_drawn(search):
     more = 'tune["sampler"] = dict(type="tpe", n_startup_trials=2)\n'
     more += 'tune["pruner"] = dict(type="successive_halving", reduction_factor=2)\n'
     once, twice = search(more, "once"), search(more, "twice")
-    assert once("--trials", "4")[0] == 0
-    assert twice("--trials", "2")[0] == 0
+    assert once("--trials", "6")[0] == 0
+    assert twice("--trials", "3")[0] == 0
     damaged = twice.work_dir / "trials" / "0001" / "trial.json"
     damaged.write_text(damaged.read_text()[:60])
-    status, printed = twice("--trials", "4")
+    status, printed = twice("--trials", "6")
     assert status == 0
     assert f"{damaged}: damaged or truncated, set aside; its trial is repeated" in printed
-    assert "Goes on: 1 trial:" in printed
+    assert "Goes on: 2 trials" in printed
     expected = once.records()
     assert {record["state"] for record in expected} == {"finished", "pruned"}
     for record in (*expected, *(records := twice.records())):
