@@ -3,14 +3,9 @@
 import argparse
 import shlex
 import sys
-from itertools import chain
 
 from pgf_plugin.cli.going_on import program, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, run_config_from
-from pgf_plugin.config import check_config, config_error
-from pgf_plugin.config.needs import missing_parts
-from pgf_plugin.config.problem import unique
-from pgf_plugin.config.tracking import check_tracking
 from pgf_plugin.errors import WorkDirFailedError, require_extra
 from pgf_plugin.interrupts import Interrupted, watched_signals
 
@@ -47,17 +42,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     require_extra("optuna", "tune")
-    from pgf_plugin.tune import run_tune, tune_problems
-    from pgf_plugin.tune.check import NEEDS
+    from pgf_plugin.tune import run_tune
     from pgf_plugin.tune.report import BEST_FILE
 
     cfg = run_config_from(args)
     if args.trials is not None and isinstance(cfg.get("tune"), dict):
         cfg.tune.trials = args.trials
-    checks = (missing_parts(cfg, NEEDS, args.command), check_config(cfg), check_tracking(cfg))
-    problems = unique([*chain.from_iterable(checks), *tune_problems(cfg)])
-    if problems:
-        raise config_error(problems, args.config)
     result = run_tune(cfg, cfg.work_dir)
     if result.best is None:
         return 1

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,15 +13,17 @@ from rich.console import Console
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.checkpoint_files import remove_checkpoints
-from pgf_plugin.config import config_error
-from pgf_plugin.config.problem import count
+from pgf_plugin.config import check_config, config_error
+from pgf_plugin.config.needs import missing_parts
+from pgf_plugin.config.problem import count, unique
+from pgf_plugin.config.tracking import check_tracking
 from pgf_plugin.errors import DataError
-from pgf_plugin.tune.check import tune_problems
+from pgf_plugin.tune.check import NEEDS, tune_problems
 from pgf_plugin.tune.history import next_trial
 from pgf_plugin.tune.objective import TRACEBACK_FILE, Search, run_trial
 from pgf_plugin.tune.record import TrialRecord, best_first, load_records, trial_folder
 from pgf_plugin.tune.report import describe, label_of, print_report, write_best, write_table
-from pgf_plugin.tune.settings import Settings
+from pgf_plugin.tune.settings import KEY, Settings
 from pgf_plugin.tune.space import combinations
 from pgf_plugin.tune.trial_config import base_config
 from pgf_plugin.work_dir import held
@@ -71,7 +74,8 @@ def run_tune(cfg: Config, work_dir: str | Path, *, console: Console | None = Non
     console = console or Console(file=sys.stdout)
     if not console.is_terminal:
         console.width = max(console.width, TABLE_WIDTH)
-    if problems := tune_problems(cfg):
+    checks = (missing_parts(cfg, NEEDS, KEY), check_config(cfg), check_tracking(cfg))
+    if problems := unique([*chain.from_iterable(checks), *tune_problems(cfg)]):
         raise config_error(problems, cfg.filename or "config")
     search = _search(cfg, Path(work_dir))
     with held(search.work_dir, cfg):
