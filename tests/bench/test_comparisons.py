@@ -44,7 +44,9 @@ def report(tmp_path, trials, reference="", published=(), width=160):
     console = Console(width=width)
     with console.capture() as capture:
         print_report(bench, "Title", files, console, read_published(published))
-    return {name: path.read_text() for name, path in files.items() if name != "Plot"}, capture.get()
+    return {
+        name: path.read_text() for name, path in files.items() if name not in ("Plot", "Data")
+    }, capture.get()
 
 
 def test_rows_are_told_apart_only_where_they_differ(trials, tmp_path):

@@ -2,6 +2,7 @@
 _base_ = "mosi_mmsa_unaligned.py"
 data_root = "data/sims"
 encoder = "google-bert/bert-base-chinese"
+encoder_architecture = dict(model_type="bert", vocab_size=21128)
 feature_dims = dict(audio=33, vision=709)
 train_dataloader = val_dataloader = test_dataloader = dict(
     dataset=dict(
