@@ -6,7 +6,7 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    encoder=dict(pretrained=_base_.encoder, architecture=dict(model_type="bert", vocab_size=21128)),
+    encoder=dict(pretrained=_base_.encoder, architecture=_base_.encoder_architecture),
     feature_dims=_base_.feature_dims,
 )
 train_dataloader = dict(batch_size=128)
