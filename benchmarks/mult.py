@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.quick:
-        args.repeats = args.batches = 1
+        args.repeats = args.batches = args.threads = 1
     torch.set_num_threads(args.threads)
     batches = [
         random_batch(BATCH, {"audio": 5, "vision": 20}, seed) for seed in range(args.batches)
