@@ -29,3 +29,16 @@ def test_data(tmp_path):
     waste = results["store, text features, bucketed"]["padding_waste"]
     assert waste.keys() == {"text", "audio", "vision", "all"}
     assert all(value >= 1 for value in waste.values())
+
+
+def test_mult(tmp_path):
+    pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
+    told = run("mult.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| reference | train | " in told
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [(row["semantics"], row["what"]) for row in rows] == [
+        (semantics, what)
+        for semantics in ("reference", "masked")
+        for what in ("train", "inference")
+    ]
+    assert all(row["times faster"] > 0 for row in rows)

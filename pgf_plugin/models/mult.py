@@ -10,7 +10,7 @@ from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.by_modality import by_modality
-from pgf_plugin.models.encoders.sequence import InputDropout, TemporalConv, last_step
+from pgf_plugin.models.encoders.sequence import InputDropout, TemporalConv
 from pgf_plugin.models.fusions.crossmodal import CrossmodalTransformer
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
@@ -44,7 +44,8 @@ class MulT(MSAModel):
         num_memory_layers: layers of each self-attention transformer; None takes ``num_layers``,
             3 at least, as the authors' code does.
         kernel_size: kernel of the temporal convolutions, one for all or by modality.
-        attention_dropout: by the modality whose steps are attended to, or one for all.
+        attention_dropout: by the modality whose steps are attended to, or one for all; the
+            self-attention of every target takes that of text, as in MMSA and the authors' code.
         feedforward_dropout: see :class:`CrossmodalTransformer`.
         residual_dropout: see :class:`CrossmodalTransformer`.
         embedding_dropout: see :class:`CrossmodalTransformer`.
@@ -143,7 +144,7 @@ class MulT(MSAModel):
         outputs: Collection[str],
     ) -> Fused:
         """Run the transformers of every target, (B, D) over all modalities."""
-        states = {name: last_step(branch(features)) for name, branch in self.branches.items()}
+        states = {name: branch(features) for name, branch in self.branches.items()}
         pooled = torch.cat(list(states.values()), dim=-1)
         return Fused(pooled, {"modality_features": states})
 
@@ -153,8 +154,8 @@ class CrossmodalBranch(nn.Module):
 
     Args:
         target: name of the modality that is enriched.
-        attention_dropout: rate by modality whose steps are attended to; its keys are all
-            modalities that are used.
+        attention_dropout: rate by modality whose steps are attended to, that of text for the
+            memory; its keys are all modalities that are used.
         width: width d of the projected modalities.
         num_layers: layers of each crossmodal transformer.
         num_memory_layers: layers of the self-attention transformer; None takes ``num_layers``, 3
@@ -194,16 +195,16 @@ class CrossmodalBranch(nn.Module):
         self.memory = CrossmodalTransformer(
             self.out_features,
             num_layers=num_memory_layers,
-            attention_dropout=attention_dropout[target],
+            attention_dropout=attention_dropout["text"],  # whatever the target, as in MMSA
             **transformer,
         )
 
-    def forward(self, features: Mapping[str, MaskedSequence]) -> MaskedSequence:
-        """Enrich the target (B, T, d) by the other modalities; returns (B, T, out_features)."""
+    def forward(self, features: Mapping[str, MaskedSequence]) -> Tensor:
+        """Enrich the target (B, T, d) by the other modalities; its last step, (B, out_features)."""
         own = features[self.target]
         streams = [stream(own, features[source]).values for source, stream in self.streams.items()]
         joined = torch.cat(streams, dim=-1) if streams else own.values
-        return self.memory(MaskedSequence(joined, own.mask))
+        return self.memory.last(MaskedSequence(joined, own.mask))
 
 
 @MODELS.register_module()

@@ -136,7 +136,7 @@ def test_settings_by_modality():
     assert kernels == [(1,), (3,), (5,)]
     branch = model.branches["audio"]
     assert branch.streams["vision"].layers[0].attention_dropout == 0.3
-    assert branch.memory.layers[0].attention_dropout == 0.2
+    assert branch.memory.layers[0].attention_dropout == 0.1  # that of text, as in MMSA
 
 
 @pytest.mark.parametrize("kernel_size", [1, 4, 5, 9])

@@ -4,13 +4,17 @@ Paper: Tsai et al. 2019, arXiv 1906.00295, sections 3.1 and 3.2.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.models.encoders.sequence import last_step
 from pgf_plugin.models.fusions.attention import masked_attention, merge_heads, split_heads
+from pgf_plugin.models.fusions.ragged_attention import Extent, ragged_attention, ragged_extents
 from pgf_plugin.structures import MaskedSequence
 
 
@@ -74,13 +78,33 @@ class CrossmodalTransformer(nn.Module):
         self, target: MaskedSequence, source: MaskedSequence | None = None
     ) -> MaskedSequence:
         """Enrich (B, L, d) by a source (B, T, d), by itself without one; returns (B, L, d)."""
-        key_mask = target.mask if source is None else source.mask  # (B, T)
-        allowed = causal_mask(target.mask, key_mask) if self.causal else None
         hidden = self._embed(target.values)  # (B, L, d)
         memory = None if source is None else self._embed(source.values)  # (B, T, d)
+        sight = self._sight(target, target if source is None else source)
         for layer in self.layers:
-            hidden = layer(hidden, memory, key_mask, allowed)
+            hidden = layer(hidden, memory, **sight)
         return MaskedSequence(self.norm(hidden), target.mask)
+
+    def last(self, sequence: MaskedSequence) -> Tensor:
+        """Return the last real step of ``forward(sequence)``, (B, d); zero where there is none.
+
+        The last layer is computed for that step alone, which sees every real step, causal or not.
+        """
+        hidden = self._embed(sequence.values)  # (B, L, d)
+        sight = self._sight(sequence, sequence)
+        *layers, final = self.layers
+        for layer in layers:
+            hidden = layer(hidden, None, **sight)
+        step = last_step(MaskedSequence(hidden, sequence.mask)).unsqueeze(1)  # (B, 1, d)
+        step = self.norm(final(step, hidden, sequence.mask, None))
+        return step.squeeze(1).masked_fill(~sequence.mask.any(dim=1, keepdim=True), 0.0)
+
+    def _sight(self, target: MaskedSequence, source: MaskedSequence) -> dict[str, Any]:
+        """What each step of a target may look at, as the layers take it."""
+        extents = ragged_extents(target, source, self.causal)
+        masked = self.causal and extents is None
+        allowed = causal_mask(target.mask, source.mask) if masked else None
+        return {"key_mask": source.mask, "allowed": allowed, "extents": extents}
 
     def _embed(self, values: Tensor) -> Tensor:
         embedded = values * math.sqrt(values.shape[-1])
@@ -129,7 +153,12 @@ class CrossmodalLayer(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(
-        self, hidden: Tensor, memory: Tensor | None, key_mask: Tensor, allowed: Tensor | None
+        self,
+        hidden: Tensor,
+        memory: Tensor | None,
+        key_mask: Tensor,
+        allowed: Tensor | None,
+        extents: Sequence[Extent] | None = None,
     ) -> Tensor:
         """Run the layer.
 
@@ -138,22 +167,20 @@ class CrossmodalLayer(nn.Module):
             memory: (B, T, d) source; None for self-attention (T = L).
             key_mask: (B, T) bool, True = real step of the source.
             allowed: bool, broadcast to (B, heads, L, T); True where a step may look.
+            extents: instead of both masks, where :func:`ragged_extents` gives them.
 
         Returns:
             (B, L, d).
         """
-        query, key, value = (
-            split_heads(part, self.num_heads) for part in self._project(hidden, memory)
-        )
-        attended = masked_attention(
-            query,
-            key,
-            value,
-            key_mask,
-            allowed=allowed,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-        )  # (B, heads, L, d / heads)
-        hidden = hidden + self.dropout(self.out_proj(merge_heads(attended)))
+        projected = self._project(hidden, memory)
+        rate = self.attention_dropout if self.training else 0.0
+        if extents is not None:
+            attended = ragged_attention(*projected, extents, self.num_heads, rate)
+        else:
+            query, key, value = (split_heads(part, self.num_heads) for part in projected)
+            mixed = masked_attention(query, key, value, key_mask, allowed=allowed, dropout_p=rate)
+            attended = merge_heads(mixed)
+        hidden = hidden + self.dropout(self.out_proj(attended))  # (B, L, d)
         return hidden + self.dropout(self.feedforward(self.feedforward_norm(hidden)))
 
     def _project(self, hidden: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
