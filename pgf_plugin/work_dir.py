@@ -42,13 +42,19 @@ _NOT_WRITABLE = {
 
 
 @contextmanager
-def held(folder: str | Path, cfg: Config) -> Iterator[None]:
+def held(folder: str | Path, cfg: Config, wait: float = 0) -> Iterator[None]:
     """Hold a work dir for a run, and tell a disk that fills up; of several processes, the first.
+
+    Args:
+        folder: the work dir.
+        cfg: of the run, which may be one of several processes.
+        wait: as for :func:`claimed`.
 
     Raises:
         WorkDirError: as :func:`claimed` and :func:`write_errors_told`.
     """
-    with claimed(folder) if is_first_process(cfg) else nullcontext(), write_errors_told(folder):
+    claim = claimed(folder, wait) if is_first_process(cfg) else nullcontext()
+    with claim, write_errors_told(folder):
         yield
 
 
@@ -59,10 +65,14 @@ def is_first_process(cfg: Config) -> bool:
 
 
 @contextmanager
-def claimed(folder: str | Path) -> Iterator[None]:
+def claimed(folder: str | Path, wait: float = 0) -> Iterator[None]:
     """Make a work dir, see that it can be written, and hold it until the block ends.
 
     The lock is the operating system's and ends with the process that holds it, however that ends.
+
+    Args:
+        folder: the work dir.
+        wait: seconds in which another process that holds it may end.
 
     Raises:
         WorkDirError: if the folder cannot be written to, or another process holds it.
@@ -72,7 +82,7 @@ def claimed(folder: str | Path) -> Iterator[None]:
     lock = FileLock(str(folder / LOCK_FILE))
     try:
         _try_to_write(folder)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except Timeout as error:
         raise WorkDirError(_taken(folder, owner)) from error
     except OSError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -16,11 +16,14 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from pgf_plugin.bench.divergence import DivergedError, DivergenceHook
+from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory, release_memory
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
-from pgf_plugin.bench.progress import Progress, ProgressHook
-from pgf_plugin.bench.result import RESULT_FILE, TrialResult
-from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.bench.progress import ProgressHook
+from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
+from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
+from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.config.load import type_name
 from pgf_plugin.environment import engine, versions
@@ -31,58 +34,93 @@ from pgf_plugin.work_dir import write_failure
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
+OUT_OF_MEMORY = "out of memory"
 
 
-def run_trial(trial: Trial, progress: Progress) -> TrialResult:
+def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
     """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
 
     A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
     the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
-    failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+    failed, with its traceback in ``traceback.txt``, and does not stop the bench. One whose training
+    runs out of memory begins anew, with the same batches computed in parts half as large.
 
     Raises:
         WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
-    result = TrialResult(
-        trial.model,
-        trial.seed,
-        trial.fingerprint,
-        dataset=trial.dataset,
-        setting=trial.setting,
-    )
-    try:
-        found = prepare_folder(trial)
-        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
-            (trial.folder / name).unlink(missing_ok=True)
-        with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
-            _train_and_test(trial, progress, result, found)
-    except Exception as error:  # one trial must not take the others with it
-        if isinstance(error, WorkDirError) or write_failure(error):
-            raise
-        result.status = "failed"
-        result.error = f"{type(error).__name__}: {error}"
-        (trial.folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+    traces = []
+    while True:
+        result = new_result(trial)
+        failure = _attempt(trial, writer, result)
+        if failure is None:
+            break
+        traces.append(failure.trace)
+        smaller = half_of(trial.config, result.micro_batch)
+        if failure.cause != OUT_OF_MEMORY or writer.status.state == "loading" or smaller is None:
+            result.status, result.cause, result.error = "failed", failure.cause, failure.error
+            break
+        release_memory()
+        begin(trial, result.retries + 1, smaller)
+        writer.state("loading")
+        writer.tell(f"out of memory, begins anew with micro-batches of {smaller}")
+    if traces:  # also where a later attempt was finished: somebody may want to know why it was
+        (trial.folder / TRACEBACK_FILE).write_text("\n".join(traces), encoding="utf-8")
     if get_rank() == 0:
         result.save(trial.folder)
+    writer.state(result.status)
     return result
 
 
+class Failure(NamedTuple):
+    """What an attempt at a trial raised; without its frames, which hold the memory of the model.
+
+    Attributes:
+        cause: ``'diverged'``, ``'out of memory'`` or ``'raised'``.
+        error: type and message.
+        trace: the whole traceback.
+    """
+
+    cause: str
+    error: str
+    trace: str
+
+
+def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure | None:
+    try:
+        found = prepare_folder(trial)
+        result.retries, result.micro_batch = smaller_batches(trial)
+        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+            (trial.folder / name).unlink(missing_ok=True)
+        with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
+            _train_and_test(trial, writer, result, found)
+    except Exception as error:  # one trial must not take the others with it
+        if isinstance(error, WorkDirError) or write_failure(error):
+            raise
+        cause = "diverged" if isinstance(error, DivergedError) else "raised"
+        cause = OUT_OF_MEMORY if is_out_of_memory(error) else cause
+        return Failure(cause, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return None
+
+
 def _train_and_test(
-    trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
+    trial: Trial, writer: StatusWriter, result: TrialResult, found: Resumable | None
 ) -> None:
-    hook = ProgressHook(progress)
+    hook = ProgressHook(writer)
     if found and (warning := found.warning()):
-        progress.tell(warning)
-    runner = _build_runner(trial.config, found)
+        writer.tell(warning)
+    config = in_micro_batches(trial.config, result.micro_batch)
+    runner = _build_runner(config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
+    runner.register_hook(DivergenceHook())
     _check_selection(runner)
-    trial.config.dump(trial.folder / "config.py")
+    config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
     result.encoder = _encoder_name(trial.config)
     train(runner)
     result.train_seconds = hook.seconds
     result.learning_curve = hook.curve
+    writer.state("testing")
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
     result.checkpoint = best.name
@@ -141,7 +179,10 @@ def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
 
 
 def environment(model: torch.nn.Module) -> dict[str, Any]:
-    """Versions, engine, device and threads, as they stand beside every number."""
+    """Versions, engine, device and threads, as they stand beside every number.
+
+    On a CPU the last digits of a training hang on the number of threads.
+    """
     device = next(model.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {

@@ -14,7 +14,7 @@ from pgf_plugin.config.load import dataset_nodes, read_config, type_name
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean, shown
 
-_KEYS = ("models", "seeds", "title")
+_KEYS = ("models", "seeds", "title", "executor")
 _EXAMPLE = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
 
 

@@ -1,16 +1,20 @@
-"""Shows how a bench gets on: a live line in a terminal, a line an epoch elsewhere."""
+"""Shows how a bench gets on: live lines in a terminal, a line an epoch elsewhere."""
 
 import math
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.status import StatusWriter, TrialStatus
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
 
@@ -22,23 +26,27 @@ class Progress:
     """Progress of a bench on one console.
 
     Args:
-        console: where to write. In a terminal, the running trial is one live line; elsewhere,
+        console: where to write. In a terminal, each running trial is one live line; elsewhere,
             each epoch is a line of its own.
-        num_trials: trials of the bench.
+        trials: of the bench, in the order of the plan.
     """
 
-    def __init__(self, console: Console, num_trials: int) -> None:
+    def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self.console = console
-        self.num_trials = num_trials
-        self._number = 0
-        self._label = ""
+        self._labels = {
+            trial.folder: f"[{number}/{len(trials)}] {trial.label}, seed {trial.seed}"
+            for number, trial in enumerate(trials, 1)
+        }
+        self._told: dict[Path, tuple[float, int, int]] = {}
         self._bars: Bars | None = None
+        self._lines: dict[Path, TaskID] = {}
 
-    def start(self, label: str, seed: int) -> None:
+    def start(self, trial: Trial) -> None:
         """A trial begins."""
-        self._number += 1
-        self._label = f"[{self._number}/{self.num_trials}] {label}, seed {seed}"
-        if self.console.is_terminal:
+        if not self.console.is_terminal:
+            self._print(trial, "loading")
+            return
+        if self._bars is None:
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
@@ -47,37 +55,57 @@ class Progress:
             )
             self._bars = Bars(*columns, console=self.console, transient=True)
             self._bars.start()
-            self._bars.add_task(self._label, total=None, news="loading")
-        else:
-            self._print("loading")
+        self._take_line(trial)
+        label = self._labels[trial.folder]
+        self._lines[trial.folder] = self._bars.add_task(label, total=None, news="loading")
 
-    def tell(self, news: str) -> None:
-        """Something that stays on the screen happened to the trial."""
-        self._print(news)
+    def show(self, trial: Trial, status: TrialStatus) -> None:
+        """Show what is new in the status of a running trial."""
+        began, notes, epochs = self._told.get(trial.folder, (status.began, 0, 0))
+        if began != status.began:  # another process has taken it over
+            notes = epochs = 0
+        self._told[trial.folder] = (status.began, len(status.notes), len(status.curve))
+        for note in status.notes[notes:]:
+            self._print(trial, note)
+        if self._bars is not None and trial.folder in self._lines:
+            best = "" if status.best is None else f", best validation MAE {status.best:.3f}"
+            self._bars.update(
+                self._lines[trial.folder],
+                completed=status.step,
+                total=status.of or None,
+                news=f"epoch {status.epoch}/{status.epochs}{best}" if status.of else status.state,
+            )
+            return
+        # The epochs of an earlier process were shown when it trained them.
+        for number in range(max(epochs, status.resumed), len(status.curve)):
+            mae, lowest = status.curve[number], min(status.curve[: number + 1])
+            self._print(
+                trial,
+                f"epoch {number + 1}/{status.epochs}, validation MAE {mae:.3f} (best {lowest:.3f})",
+            )
 
-    def step(self, done: int, total: int, news: str) -> None:
-        """``done`` of ``total`` iterations are trained."""
-        if self._bars is not None:
-            self._bars.update(self._bars.task_ids[0], completed=done, total=total, news=news)
+    def tell(self, trial: Trial, news: str) -> None:
+        """Something that stays on the screen happened to a trial."""
+        self._print(trial, news)
 
-    def epoch(self, number: int, total: int, mae: float, best: float) -> None:
-        """An epoch was validated."""
-        if self._bars is None:
-            self._print(f"epoch {number}/{total}, validation MAE {mae:.3f} (best {best:.3f})")
-
-    def finish(self, summary: str) -> None:
+    def finish(self, trial: Trial, summary: str) -> None:
         """The trial ended; ``summary`` stays on the screen."""
-        self.stop()
-        self._print(summary)
+        self._take_line(trial)
+        self._print(trial, summary)
 
     def stop(self) -> None:
-        """Take the live line away, also where a trial was interrupted."""
+        """Take the live lines away, also where a bench was interrupted."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
 
-    def _print(self, news: str) -> None:
-        print_plain(self.console, f"{self._label}: {news}")
+    def _take_line(self, trial: Trial) -> None:
+        line = self._lines.pop(trial.folder, None)
+        if self._bars is not None and line is not None:
+            self._bars.remove_task(line)
+
+    def _print(self, trial: Trial, news: str) -> None:
+        print_plain(self.console, f"{self._labels[trial.folder]}: {news}")
 
 
 def print_plain(console: Console, text: str) -> None:
@@ -86,7 +114,7 @@ def print_plain(console: Console, text: str) -> None:
 
 
 class ProgressHook(Hook):
-    """Tells a :class:`Progress` what a ``Runner`` does, and keeps the learning curve.
+    """Tells a :class:`StatusWriter` what a ``Runner`` does, and keeps the learning curve.
 
     Both outlive a kill: they are in the checkpoints from which a trial goes on.
 
@@ -96,8 +124,8 @@ class ProgressHook(Hook):
         best_epoch: its epoch, counted from 1.
     """
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, writer: StatusWriter) -> None:
+        self.writer = writer
         self.curve: list[float] = []
         self.best = math.inf
         self.best_epoch: int | None = None
@@ -126,6 +154,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Put the curve back, if the trial goes on."""
+        self.writer.state("training")
         saved, self._saved = self._saved, None
         self._start = time.perf_counter()
         if saved is None or runner.iter == 0:
@@ -133,13 +162,11 @@ class ProgressHook(Hook):
         self.curve = list(saved["curve"])
         self.best, self.best_epoch = saved["best"], saved["best_epoch"]
         self._start -= saved["seconds"]
-        self.progress.tell(f"goes on after epoch {runner.epoch}/{runner.max_epochs}")
+        self.writer.resumed(runner.epoch, runner.max_epochs, self.curve, self.best)
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""
-        epoch = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
-        best = "" if math.isinf(self.best) else f", best validation MAE {self.best:.3f}"
-        self.progress.step(runner.iter + 1, runner.max_iters, epoch + best)
+        self.writer.step(runner.iter + 1, runner.max_iters, runner.epoch + 1, runner.max_epochs)
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
         """Note the validation MAE."""
@@ -152,4 +179,4 @@ class ProgressHook(Hook):
         self.curve.append(mae)
         if mae < self.best:
             self.best, self.best_epoch = mae, runner.epoch
-        self.progress.epoch(runner.epoch, runner.max_epochs, mae, self.best)
+        self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)
