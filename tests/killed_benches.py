@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from killed_runs import CONFIG, in_child, start_child
@@ -51,3 +53,11 @@ class BenchCommand:
         """The table without its last column, which is a time."""
         lines = (self.work_dir / "table.md").read_text().splitlines()
         return "\n".join(re.sub(r"\|[^|]*\|$", "|", line) for line in lines)
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    """Look until something is true."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)

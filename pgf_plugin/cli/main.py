@@ -27,6 +27,7 @@ _COMMANDS = {
     "train": ("train", "train a config"),
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
+    "bench-watch": ("bench_watch", "show how a bench gets on; also `pgf bench watch`"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "data": ("data", "inspect, validate and convert feature files"),
     "check": ("check", "find everything that is wrong with configs"),
@@ -58,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
+    first = next((at for at, word in enumerate(given) if not word.startswith("-")), 0)
+    if given[first : first + 2] in (["bench", "watch"], ["bench", "compare"]):  # commands as well
+        given[first : first + 2] = ["-".join(given[first : first + 2])]
     # Taken out here, so that it may also stand behind the command.
     args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
     args.given = given

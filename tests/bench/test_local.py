@@ -5,11 +5,10 @@ import random
 import shlex
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from killed_benches import BenchCommand
+from killed_benches import BenchCommand, wait_until
 from killed_runs import assert_same, in_child
 
 from pgf_plugin.cli import main
@@ -42,13 +41,6 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(true, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def truncate_newest(bench: BenchCommand, drawn: random.Random) -> None:
