@@ -46,7 +46,7 @@ def is_running(pid: int) -> bool:
 def truncate_newest(bench: BenchCommand, drawn: random.Random) -> None:
     """Cut off one of the files that were written last, as a power cut may."""
     files = [p for p in bench.work_dir.rglob("*") if p.is_file() and p.name != ".pgf_lock"]
-    files = sorted(files, key=lambda p: p.stat().st_mtime_ns)[-3:]
+    files = sorted(files, key=lambda p: p.stat().st_mtime_ns)[-8:]
     if files:
         path = drawn.choice(files)
         os.truncate(path, path.stat().st_size // 2)
