@@ -15,11 +15,12 @@ from pgf_plugin.errors import WorkDirError
 pytest.importorskip("ray", reason="extra [ray] is not installed")
 
 IMPORTS = 'custom_imports = dict(imports=["killed_runs"])\n'
+LONG = IMPORTS + "train_cfg.update(max_epochs=60)\n"
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> BenchCommand:
-    bench = BenchCommand(tmp_path_factory.mktemp("undisturbed"), IMPORTS)
+    bench = BenchCommand(tmp_path_factory.mktemp("undisturbed"), LONG)
     status, printed = bench()
     assert status == 0, printed
     return bench
@@ -50,10 +51,10 @@ class TwoNodes:
             self.address.with_suffix(".tmp").write_text(cluster.address)
             self.address.with_suffix(".tmp").rename(self.address)
             if self.lose is not None:
-                wait_until(lambda: self._status().get("curve"), seconds=120)
+                wait_until(lambda: len(self._status().get("curve", [])) > 1, seconds=60)
                 lost = self._node_of(self._status()["pid"], nodes)
                 cluster.remove_node(lost, allow_graceful=False)
-            wait_until(self.stop.exists, seconds=120)
+            wait_until(self.stop.exists, seconds=60)
         finally:
             cluster.shutdown()
 
@@ -66,14 +67,13 @@ class TwoNodes:
         return next(node for node, raylet in raylets.items() if raylet == parent)
 
 
-def on(address: Path) -> str:
-    return f"bench.executor=dict(type='ray',address='{address.read_text()}')"
-
-
+@pytest.mark.slow
 def test_a_lost_node_loses_nothing(undisturbed, tmp_path):
-    bench = BenchCommand(tmp_path, IMPORTS)
+    bench = BenchCommand(tmp_path, LONG)
     nodes = TwoNodes(tmp_path, bench, lose="Mean/seed_0")
-    bench.argv += ["--cfg-options", on(nodes.address)]
+    address = nodes.address.read_text()
+    more = f'bench["executor"] = dict(type="ray", address="{address}")\n'
+    bench = BenchCommand(tmp_path, LONG + more)
     status, printed = bench()
     nodes.end()
     assert status == 0, printed

@@ -1,5 +1,6 @@
 """Trials as tasks of a Ray cluster, on any of its nodes."""
 
+import logging
 import math
 import os
 import signal
@@ -31,7 +32,7 @@ from pgf_plugin.errors import (
     check_text,
     require_extra,
 )
-from pgf_plugin.interrupts import SIGNALS
+from pgf_plugin.interrupts import SIGNALS, watched_signals
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 SHARED_FILE = ".pgf_shared"
@@ -130,8 +131,9 @@ class RayExecutor(Executor):
             return False
         if self.address not in (None, "auto", "local"):
             _check_answers(str(self.address))
+        logging.getLogger("ray").setLevel(logging.ERROR)
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
-        quiet = {"log_to_driver": False, "configure_logging": False, "logging_level": "ERROR"}
+        quiet = {"log_to_driver": False, "configure_logging": False}
         local = {} if self.address else {"include_dashboard": False}
         try:
             _within(_ANSWER, self._ray.init, address=self.address, **quiet, **local)
@@ -201,8 +203,6 @@ def run_job(job: Job, folder: Path, token: str) -> TrialResult:
     Raises:
         WorkDirError: if the node does not see the trial's folder, or its disk takes no more.
     """
-    from pgf_plugin.interrupts import watched_signals
-
     check_shared(folder, token)
     with watched_signals():
         return job.run()
