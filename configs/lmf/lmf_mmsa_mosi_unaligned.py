@@ -1,18 +1,17 @@
 # LMF as MMSA 2.2.1 trains it on unaligned MOSI, over the text features of the file.
 #   pgf train lmf/lmf_mmsa_mosi_unaligned --data-root DIR
 _base_ = [
-    "../_base_/models/lmf.py",
+    "../_base_/models/lmf_mmsa.py",
     "../_base_/datasets/mosi_mmsa_reference_features.py",
     "../_base_/schedules/mmsa.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    encoder=dict(_delete_=True, type="PrecomputedTextEncoder", in_features=768),
     feature_dims=_base_.feature_dims,
-    reference=True,
 )
 train_dataloader = dict(batch_size=64)
 # MMSA's trainer passes the weights of the ranks by: they stay as they start.
 optim_wrapper = dict(
-    optimizer=dict(weight_decay=5e-3), paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=0.0)})
+    optimizer=dict(weight_decay=5e-3),
+    paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=0.0)}),
 )

@@ -1,20 +1,12 @@
 # MulT as MMSA 2.2.1 trains it on unaligned MOSI, over a BERT that is trained too (use_bert).
 #   pgf train mult/mult_mmsa_mosi_unaligned --data-root DIR
 _base_ = [
-    "../_base_/models/mult.py",
+    "../_base_/models/mult_mmsa.py",
     "../_base_/datasets/mosi_mmsa_reference.py",
     "../_base_/schedules/mmsa_mult.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    encoder=dict(
-        _delete_=True,
-        type="HFTextEncoder",
-        pretrained=_base_.encoder,
-        architecture=dict(model_type="bert"),
-        freeze=False,
-    ),
+    encoder=dict(pretrained=_base_.encoder),
     feature_dims=_base_.feature_dims,
-    position_embedding=False,
-    reference=True,
 )

@@ -1,12 +1,18 @@
 """Checks every model of a bench config, all of them before the first is trained."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from pgf_plugin.bench.plan import Trial, apply_places, bench_problems, compose
+from pgf_plugin.bench.compose import apply_places
+from pgf_plugin.bench.fingerprint import fingerprint
+from pgf_plugin.bench.plan import Cell, Trial, cells, same_twice
+from pgf_plugin.bench.schema import bench_problems
+from pgf_plugin.bench.selection import DEFAULT_METRIC, metric_of, selection_problems
 from pgf_plugin.config import (
     Problem,
     apply_options,
@@ -30,7 +36,8 @@ def check_bench(
     *,
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
+    models: Sequence[str] | None = None,
 ) -> dict[str, list[Problem]]:
     """Find everything that is wrong with a bench config and the configs that it names.
 
@@ -39,13 +46,15 @@ def check_bench(
         cfg_options: dotted key to value, for every model.
         encoder: name of the text encoder, where a model has one.
         data_root: folder of the data, where a dataset takes one.
+        models: names to check; None checks all.
 
     Returns:
-        problems by model (:data:`BENCH` for the bench itself, :data:`ALL_MODELS` for shared ones).
+        problems by row (:data:`BENCH` for the bench itself, :data:`ALL_MODELS` for shared ones).
     """
     found = {BENCH: bench_problems(config)}
-    for name, trial in compose_models(config, cfg_options, encoder, data_root):
-        problems = [trial] if isinstance(trial, Problem) else check_trial(trial)
+    metric = metric_of(_sound(config).get("bench") or {})
+    for name, trial in compose_models(config, cfg_options, encoder, data_root, models):
+        problems = [trial] if isinstance(trial, Problem) else check_trial(trial, metric)
         found[name] = found.get(name, []) + problems
     return _shared(found)
 
@@ -54,47 +63,91 @@ def compose_models(
     config: Config,
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
+    models: Sequence[str] | None = None,
 ) -> Iterator[tuple[str, Config | Problem]]:
-    """Compose the config of every model of a bench, each for itself.
+    """Compose the config of every row of a bench, each for itself.
 
     Args:
         config: a bench config, which may be malformed.
         cfg_options: as for :func:`check_bench`; likewise the others.
 
     Yields:
-        name of a model, and its config, or why there is none; :data:`BENCH` and why ``encoder`` or
-        ``data_root`` does not fit.
+        label of a row (the model, and dataset and setting where the bench has them), and its
+        config, or why there is none; :data:`BENCH` and why ``encoder`` or ``data_root`` does not
+        fit, or which trials are the same.
     """
-    bench = config.get("bench")
-    models = bench.get("models") if isinstance(bench, dict) else None
-    entries = models if isinstance(models, dict) else {}
-    trials = {name: _attempt(name, partial(compose, config, entries[name])) for name in entries}
+    sound = _sound(config)
+    bench = sound.get("bench") or {}
+    rows = {cell.label: cell for cell in cells(bench, models)} if bench.get("models") else {}
+    trials = {
+        label: _attempt(_place(rows[label]), partial(rows[label].config, sound)) for label in rows
+    }
     composed = {name: trial for name, trial in trials.items() if isinstance(trial, Config)}
     if composed:
         fits = _attempt(BENCH, partial(apply_places, config, composed, encoder, data_root))
         if isinstance(fits, Problem):
             yield BENCH, fits
-    for name, trial in trials.items():
+    for label, trial in trials.items():
         refused = None
         if isinstance(trial, Config):
-            refused = _attempt(name, partial(apply_options, trial, cfg_options or {}))
-        yield name, refused or trial
+            options = cfg_options or {}
+            refused = _attempt(_place(rows[label]), partial(apply_options, trial, options))
+        yield label, refused or trial
+    yield from ((BENCH, twins) for twins in _twins(composed))
 
 
-def _attempt(name: str, action: Callable[[], Any]) -> Any:
+def _sound(config: Config) -> Config:
+    """A bench config without the keys of ``bench`` that are wrong, so that the rest is checked."""
+    wrong = {problem.key.partition("[")[0] for problem in bench_problems(config)}
+    bench = config.get("bench")
+    bench = bench if isinstance(bench, dict) else {}
+    kept = {key: value for key, value in bench.items() if f"bench.{key}" not in wrong}
+    if isinstance(bench.get("models"), dict):
+        kept["models"] = bench["models"]  # each is composed for itself
+    sound = deepcopy(config)
+    sound.bench = kept
+    return sound
+
+
+def _place(cell: Cell) -> str:
+    """Key of a row in messages."""
+    return f"bench.models[{cell.model!r}]" if cell.label == cell.model else cell.label
+
+
+def _twins(trials: Mapping[str, Config]) -> Iterator[Problem]:
+    """Rows whose configs do not differ."""
+    seen: dict[str, str] = {}
+    for label, trial in trials.items():
+        twin = seen.setdefault(fingerprint(trial), label)
+        if twin != label:
+            yield Problem(BENCH, same_twice(twin, label))
+
+
+def _attempt(place: str, action: Callable[[], Any]) -> Any:
     """What ``action`` returns, or a problem: a config may raise anything, and others follow."""
     try:
         return action()
     except Exception as error:  # noqa: BLE001
         kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
-        return Problem(BENCH if name == BENCH else f"bench.models[{name!r}]", f"{kind}{error}")
+        return Problem(place, f"{kind}{error}")
 
 
-def check_trial(config: Config) -> list[Problem]:
-    """Find everything that is wrong with the config of one model of a bench."""
+def check_trial(config: Config, metric: str = DEFAULT_METRIC) -> list[Problem]:
+    """Find everything that is wrong with the config of one row of a bench.
+
+    Args:
+        config: of its trials.
+        metric: validation metric by which the bench chooses checkpoints.
+    """
     needs = [key for group in TOGETHER for key in group]
-    return unique([*missing_parts(config, needs, "bench"), *check_config(config)])
+    return unique(
+        [
+            *missing_parts(config, needs, "bench"),
+            *check_config(config),
+            *selection_problems(config, metric),
+        ]
+    )
 
 
 def raise_trial_problems(trials: Sequence[Trial]) -> None:
@@ -103,10 +156,11 @@ def raise_trial_problems(trials: Sequence[Trial]) -> None:
     Raises:
         ConfigError: if there is a problem.
     """
-    configs = {trial.model: trial.config for trial in trials}
-    found = _shared({name: check_trial(config) for name, config in configs.items()})
+    rows = {trial.label: trial for trial in trials}
+    found = _shared({name: check_trial(row.config, row.metric) for name, row in rows.items()})
+    models = {trial.model for trial in trials}
     errors = [
-        str(config_error(problems, f"bench.models[{name!r}]" if name in configs else name))
+        str(config_error(problems, f"bench.models[{name!r}]" if name in models else name))
         for name, problems in found.items()
         if problems
     ]

@@ -1,6 +1,5 @@
 """Runs one trial with the stock mmengine ``Runner`` and measures it."""
 
-import platform
 import statistics
 import time
 import traceback
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -17,16 +16,17 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from pgf_plugin.bench.divergence import DivergedError, DivergenceHook
+from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
 from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory, release_memory
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
 from pgf_plugin.bench.progress import ProgressHook
+from pgf_plugin.bench.provenance import data_files, encoder_of, environment
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
 from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
+from pgf_plugin.bench.selection import advice, rule_of
 from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
-from pgf_plugin.config.load import type_name
-from pgf_plugin.environment import engine, versions
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
 from pgf_plugin.training import train
@@ -38,7 +38,7 @@ OUT_OF_MEMORY = "out of memory"
 
 
 def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
-    """Train, choose the checkpoint by validation MAE, test it once, and measure its latency.
+    """Train, choose the checkpoint by validation, test it once, and measure its latency.
 
     A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
     the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
@@ -71,6 +71,12 @@ def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
     return result
 
 
+def explained(folder: Path) -> Path:
+    """Where to look for why a trial failed: a process that was killed wrote no traceback."""
+    trace = folder / TRACEBACK_FILE
+    return trace if trace.exists() else folder / CONSOLE_FILE
+
+
 class Failure(NamedTuple):
     """What an attempt at a trial raised; without its frames, which hold the memory of the model.
 
@@ -89,7 +95,8 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
     try:
         found = prepare_folder(trial)
         result.retries, result.micro_batch = smaller_batches(trial)
-        for name in (RESULT_FILE, TRACEBACK_FILE):  # of an earlier run, that this one replaces
+        # Of an earlier run, that this one replaces.
+        for name in (RESULT_FILE, TRACEBACK_FILE, LOOKS_FILE):
             (trial.folder / name).unlink(missing_ok=True)
         with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, writer, result, found)
@@ -105,37 +112,41 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
 def _train_and_test(
     trial: Trial, writer: StatusWriter, result: TrialResult, found: Resumable | None
 ) -> None:
-    hook = ProgressHook(writer)
+    hook = ProgressHook(writer, trial.metric)
     if found and (warning := found.warning()):
         writer.tell(warning)
     config = in_micro_batches(trial.config, result.micro_batch)
     runner = _build_runner(config, found)
-    runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the MAE
+    runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
     runner.register_hook(DivergenceHook())
-    _check_selection(runner)
+    _check_selection(runner, trial.metric)
     config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
-    result.encoder = _encoder_name(trial.config)
+    result.encoder, result.encoder_weights = encoder_of(runner.model, trial.config)
+    result.data_files = data_files(trial.config)
     train(runner)
     result.train_seconds = hook.seconds
+    trained = time.perf_counter()
     result.learning_curve = hook.curve
     writer.state("testing")
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
     result.checkpoint = best.name
     result.best_epoch = hook.best_epoch
-    result.val_mae = hook.best
+    result.val_score = hook.best
     predictions = PredictionsHook()
     runner.register_hook(predictions)
     result.metrics = {name: float(value) for name, value in runner.test().items()}
     predictions.save(trial.folder)
+    save_looks(runner, trial.folder)
     counts = ledger(runner.model)
     result.trainable, result.total = counts.trainable, counts.total
     result.trainable_without_encoder = counts.trainable_without_encoder
     result.ms_per_utterance = milliseconds_per_utterance(runner)
     dataset = runner.test_dataloader.dataset
     result.data = dataset.describe() if hasattr(dataset, "describe") else {}
+    result.wall_seconds = result.train_seconds + time.perf_counter() - trained
 
 
 def _build_runner(config: Config, found: Resumable | None) -> Runner:
@@ -146,14 +157,12 @@ def _build_runner(config: Config, found: Resumable | None) -> Runner:
     return Runner.from_cfg(config)
 
 
-def _check_selection(runner: Runner) -> None:
+def _check_selection(runner: Runner, metric: str) -> None:
     """The report says how checkpoints were chosen; a trial that chooses otherwise is refused."""
     savers = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best]
-    if not any((hook.key_indicators, hook.rules) == (["MAE"], ["less"]) for hook in savers):
-        raise ConfigError(
-            "default_hooks.checkpoint: a bench compares checkpoints chosen by validation MAE: set "
-            "default_hooks.checkpoint=dict(type='CheckpointHook', save_best='MAE', rule='less')"
-        )
+    chosen = ([metric], [rule_of(metric)])
+    if not any((hook.key_indicators, hook.rules) == chosen for hook in savers):
+        raise ConfigError(f"default_hooks.checkpoint: {advice(metric)}")
 
 
 @torch.inference_mode()
@@ -178,33 +187,9 @@ def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
     return 1000 * statistics.median(times) / len(runner.test_dataloader.dataset)
 
 
-def environment(model: torch.nn.Module) -> dict[str, Any]:
-    """Versions, engine, device and threads, as they stand beside every number.
-
-    On a CPU the last digits of a training hang on the number of threads.
-    """
-    device = next(model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "python": platform.python_version(),
-        "packages": versions(),
-        "engine": engine(),
-        "device": device.type,
-        "device_name": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def _synchronize() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _encoder_name(config: Config) -> str | None:
-    encoder = config.model.get("encoder")
-    if not isinstance(encoder, dict):
-        return None
-    return encoder.get("pretrained") or type_name(encoder)
 
 
 @contextmanager

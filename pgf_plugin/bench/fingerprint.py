@@ -1,7 +1,9 @@
 """What a trial depends on, as one short hash."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -21,13 +23,13 @@ def fingerprint(config: Config) -> str:
     gigabytes, and its content is not read for this.
     """
     nodes = dataset_nodes(config)
-    files = sorted({file for node in nodes for file in _data_files(node)})
+    files = sorted({file for node in nodes for file in files_of(node)})
     state = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     text = "\n".join([config.pretty_text, __version__, *state])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _data_files(node: dict) -> list[Path]:
+def files_of(node: Mapping[str, Any]) -> list[Path]:
     """The files of a dataset that exist: those it names, or else those in its ``data_root``.
 
     A store is a folder; its ``store.json`` has the checksums of the rest.

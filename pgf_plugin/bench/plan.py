@@ -1,21 +1,20 @@
 """From one bench config to the trials that it asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from pgf_plugin.bench.compose import Entry, apply_places, compose
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
-from pgf_plugin.config import apply_data_root, apply_encoder, apply_options, find_config
-from pgf_plugin.config.load import dataset_nodes, read_config, type_name
-from pgf_plugin.config.problem import Problem
-from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean, shown
-
-_KEYS = ("models", "seeds", "title", "executor")
-_EXAMPLE = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
+from pgf_plugin.bench.schema import bench_problems
+from pgf_plugin.bench.selection import DEFAULT_METRIC, metric_of, select_by
+from pgf_plugin.bench.settings import Options, expand_settings, key_problems
+from pgf_plugin.config import apply_options, config_error
+from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean
 
 
 class Trial(NamedTuple):
@@ -30,6 +29,7 @@ class Trial(NamedTuple):
             repeated.
         dataset: name of the data in the table; empty where a bench has one.
         setting: name of the overrides in the table; empty where a bench has one.
+        metric: validation metric by which the checkpoint is chosen.
     """
 
     model: str
@@ -39,11 +39,62 @@ class Trial(NamedTuple):
     fingerprint: str
     dataset: str = ""
     setting: str = ""
+    metric: str = DEFAULT_METRIC
 
     @property
     def label(self) -> str:
         """Model, dataset and setting as one name, without the seed."""
         return row_label(self.model, self.dataset, self.setting)
+
+
+class Cell(NamedTuple):
+    """One row of the table to be: the trials that differ in their seed alone.
+
+    Attributes:
+        dataset, model, setting: their names, empty where a bench has one.
+        data, entry, options: what the bench config says of them; no data for the model's own.
+    """
+
+    dataset: str
+    model: str
+    setting: str
+    data: Entry | None
+    entry: Entry
+    options: Options
+
+    @property
+    def label(self) -> str:
+        """Model, dataset and setting as one name."""
+        return row_label(self.model, self.dataset, self.setting)
+
+    def config(self, bench_config: Config) -> Config:
+        """Compose the config of the trials, apart from ``--cfg-options`` and the seed.
+
+        Raises:
+            ConfigError: if a config does not exist, or has no place for an option.
+        """
+        trial = compose(bench_config, self.entry, self.data)
+        if problems := list(key_problems(trial, bench_config.bench, self.setting)):
+            raise config_error(problems, self.label)
+        apply_options(trial, self.options)
+        select_by(trial, bench_config.bench)
+        return trial
+
+
+def cells(bench: Mapping[str, Any], models: Sequence[str] | None = None) -> Iterator[Cell]:
+    """Every dataset with every model and every setting of a bench that has no problem.
+
+    Args:
+        bench: ``bench`` of the bench config.
+        models: names to keep; None keeps all.
+    """
+    settings = expand_settings(bench)
+    for dataset, data in (bench.get("datasets") or {"": None}).items():
+        for model, entry in bench["models"].items():
+            if models and model not in models:
+                continue
+            for setting, options in settings.items():
+                yield Cell(dataset, model, setting, data, entry, options)
 
 
 def plan_trials(
@@ -58,13 +109,23 @@ def plan_trials(
 ) -> list[Trial]:
     """Expand ``config.bench`` into trials, seed by seed, so that a partial table is balanced.
 
-    A trial's config is the config that ``bench.models`` names. What the bench config itself sets
-    comes before it: ``model`` is merged, every other key (data, schedule, hooks) is replaced. The
-    entry's own overrides are merged last.
+    There is a trial for every dataset, model, setting and seed. Its config is the one that
+    ``bench.models`` names, changed in this order by: what the bench config sets beside ``bench``
+    (``model`` is merged, every other key replaced); the model's own overrides; the dataset, see
+    :func:`~pgf_plugin.bench.datasets.apply_dataset`; the setting; ``cfg_options``.
 
     Args:
-        config: a bench config: any keys of a training config, and
-            ``bench = dict(models={name: config name or overrides}, seeds=[…])``.
+        config: a bench config: any keys of a training config, and ``bench`` with
+
+            - ``models``: name to the name of a config, or ``dict(config=name, **overrides)``;
+            - ``seeds``: a list of integers;
+            - ``datasets``: likewise, in the place of the data of the models' configs;
+            - ``settings``: name to overrides, ``{dotted key: value}``;
+            - ``sweep``: ``{dotted key: [values]}``, the product of which multiplies the settings;
+            - ``metric``: validation metric by which checkpoints are chosen, MAE by default;
+            - ``reference``: model with which the others are compared;
+            - ``published``: numbers of papers, ``dict(model, source, metrics, dataset)`` each;
+            - ``executor``: name, or ``dict(type=name, …)``; ``title``.
         work_dir: folder of the bench.
         models: names to keep; None keeps all.
         seeds: replaces ``bench.seeds``.
@@ -74,17 +135,12 @@ def plan_trials(
 
     Raises:
         ConfigError: if ``bench`` is missing or malformed, ``models`` names what it lacks, or
-            ``encoder`` or ``data_root`` fits none of the models.
+            ``encoder`` or ``data_root`` fits none of the models, or two trials are the same.
     """
     bench = _check_bench(config)
-    entries = bench["models"]
-    for name in models or ():
-        if name not in entries:
-            raise ConfigError(
-                f"--models {name!r}: the bench has {list(entries)}.{did_you_mean(name, entries)}"
-            )
-    chosen = [name for name in entries if not models or name in models]
-    configs = {name: compose(config, entries[name]) for name in chosen}
+    check_models(bench, models)
+    chosen = list(cells(bench, models))
+    configs = {cell.label: cell.config(config) for cell in chosen}
     apply_places(config, configs, encoder, data_root)
     for trial in configs.values():
         apply_options(trial, cfg_options or {})
@@ -92,112 +148,65 @@ def plan_trials(
         check_positive_int("bench.seeds", seed, at_least=0)
         for seed in dict.fromkeys(seeds or bench["seeds"])
     ]
-    return [_trial(name, seed, configs[name], work_dir) for seed in numbers for name in configs]
+    metric = metric_of(bench)
+    trials = [
+        _trial(cell, seed, configs[cell.label], work_dir, metric)
+        for seed in numbers
+        for cell in chosen
+    ]
+    _check_different(trials[: len(chosen)])
+    return trials
 
 
-def compose(config: Config, entry: str | dict[str, Any]) -> Config:
-    """Return the training config of one entry of ``bench.models``.
-
-    Args:
-        config: the bench config.
-        entry: name or path of a config, or ``dict(config=name, **overrides)``.
-    """
-    overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
-    base = overrides.pop("config", None)
-    trial = read_config(find_config(base)) if base else Config()
-    for key, value in config.to_dict().items():
-        if key == "model":
-            trial.merge_from_dict({"model": value})
-        elif key not in ("bench", "work_dir"):
-            trial[key] = value
-    trial.merge_from_dict(overrides)
-    if "model" not in trial:
-        raise ConfigError(
-            f"bench.models: the entry {entry!r} has no model. Name a config that has one, or give "
-            "dict(model=dict(type=…))"
-        )
-    return trial
-
-
-def apply_places(
-    config: Config,
-    trials: Mapping[str, Config],
-    encoder: str | None,
-    data_root: str | Path | None,
-) -> None:
-    """Apply ``--encoder`` and ``--data-root`` where they fit; one that fits nowhere is refused."""
-    where = f"{config.filename or 'the bench'} ({', '.join(trials)})"
-    encoders = [apply_encoder(trial, encoder) for trial in trials.values()]
-    if encoder and not any(encoders):
-        raise ConfigError(
-            f"--encoder {encoder}: no model of {where} has an HFTextEncoder that could load it"
-        )
-    if data_root is None:
-        return
-    datasets = [apply_data_root(trial, data_root) for trial in trials.values()]
-    if not any(datasets):
-        kinds = {type_name(node) for trial in trials.values() for node in dataset_nodes(trial)}
-        raise ConfigError(
-            f"--data-root {data_root}: no dataset of {where} takes a data_root; they are "
-            f"{', '.join(sorted(kinds)) or 'none'}, and MSADataset would take one"
-        )
-
-
-def _trial(model: str, seed: int, config: Config, work_dir: Path) -> Trial:
+def _trial(cell: Cell, seed: int, config: Config, work_dir: Path, metric: str) -> Trial:
     config = deepcopy(config)
     config.randomness = {**config.get("randomness", {}), "seed": seed}
     mark = fingerprint(config)
-    folder = trial_folder(work_dir, model, seed)
+    folder = trial_folder(work_dir, cell.model, seed, cell.dataset, cell.setting)
     config.work_dir = str(folder)
-    config.experiment_name = f"{slug(model)}_{seed}_{mark[:6]}"
-    return Trial(model, seed, config, folder, mark)
-
-
-def bench_problems(config: Config) -> list[Problem]:
-    """Find what is wrong with ``bench`` itself, apart from the configs that it names."""
-    bench = config.get("bench")
-    if not isinstance(bench, dict):
-        return [Problem("bench", f"the config has no bench: set {_EXAMPLE}, or run `pgf train`")]
-    problems = [
-        Problem(
-            f"bench.{key}",
-            f"unknown key (got {shown(value)}), allowed are {_KEYS}.{did_you_mean(key, _KEYS)}",
-        )
-        for key, value in bench.items()
-        if key not in _KEYS
-    ]
-    models = bench.get("models")
-    if not isinstance(models, dict) or not models:
-        said = f"must be a dict with at least one entry, got {shown(models)}: {_EXAMPLE}"
-        problems.append(Problem("bench.models", said))
-    elif len({slug(name) for name in models}) < len(models):
-        said = f"two of {list(models)} would share a folder; name them apart"
-        problems.append(Problem("bench.models", said))
-    problems += _seed_problems(bench.get("seeds"))
-    if "type" in (config.get("model") or {}):
-        said = (
-            f"is {config.model.type!r}: in a bench config, `model` is what all models share "
-            "(encoder, feature_dims); put a model of its own into bench.models"
-        )
-        problems.append(Problem("model.type", said))
-    return problems
-
-
-def _seed_problems(seeds: Any) -> list[Problem]:
-    if not isinstance(seeds, list | tuple) or not seeds:
-        said = f"must be a list with at least one seed, got {shown(seeds)}: {_EXAMPLE}"
-        return [Problem("bench.seeds", said)]
-    problems = [Problem("bench.seeds", f"names a seed twice: {list(seeds)}")]
-    problems = problems if len(set(map(str, seeds))) < len(seeds) else []
-    for seed in seeds:
-        try:
-            check_positive_int("a seed", seed, at_least=0)
-        except ValueError as error:
-            problems.append(Problem("bench.seeds", str(error)))
-    return problems
+    names = [slug(name) for name in (cell.dataset, cell.model, cell.setting) if name]
+    config.experiment_name = f"{'_'.join(names)}_{seed}_{mark[:6]}"
+    return Trial(cell.model, seed, config, folder, mark, cell.dataset, cell.setting, metric)
 
 
 def _check_bench(config: Config) -> dict[str, Any]:
     if problems := bench_problems(config):
         raise ConfigError("\n".join(map(str, problems)))
     return config.bench
+
+
+def check_models(bench: Mapping[str, Any], models: Sequence[str] | None) -> None:
+    """See that ``--models`` names what there is, and leaves the reference in the table.
+
+    Raises:
+        ConfigError: if it does not.
+    """
+    entries = bench["models"]
+    for name in models or ():
+        if name not in entries:
+            raise ConfigError(
+                f"--models {name!r}: the bench has {list(entries)}.{did_you_mean(name, entries)}"
+            )
+    reference = bench.get("reference")
+    if models and reference in entries and reference not in models:
+        raise ConfigError(
+            f"--models leaves out {reference!r}, the bench.reference: name it too, or compare with "
+            f"another model (--cfg-options bench.reference={models[0]!r})"
+        )
+
+
+def _check_different(trials: Sequence[Trial]) -> None:
+    """Trials of one seed must differ in their config: the same one twice is no comparison."""
+    labels: dict[str, str] = {}
+    for trial in trials:
+        twin = labels.setdefault(trial.fingerprint, trial.label)
+        if twin != trial.label:
+            raise ConfigError(f"bench: {same_twice(twin, trial.label)}")
+
+
+def same_twice(one: str, other: str) -> str:
+    """Tell two rows whose trials are the same."""
+    return (
+        f"{one!r} and {other!r} are the same trial twice: their configs do not differ. Leave one "
+        "out, or change it"
+    )

@@ -1,51 +1,116 @@
-"""The comparison plot: error by model, every seed shown, and error against size."""
+"""The comparison plot: error by model with every seed and its interval, and error against size."""
 
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.collect import Row, by_dataset
+from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
+_INCHES_A_ROW = 0.36
+_INCHES_A_DATASET = 1.6
+_LONG = 34
+"""Characters of a name after which it goes on on a new line."""
 
-def save_plot(rows: Sequence[Row], results: Sequence[TrialResult], title: str, path: Path) -> None:
-    """Draw ``rows`` to ``path`` (PNG).
 
-    Left: test MAE of each model, mean as a bar, each seed as a dot, and the best achievable error
-    as lines where the data set knows it. Right: test MAE against trainable parameters.
+def save_plot(
+    rows: Sequence[Row],
+    results: Sequence[TrialResult],
+    title: str,
+    path: Path,
+    published: Sequence[Published] = (),
+) -> None:
+    """Draw ``rows`` to ``path`` (PNG), one line of two panels a dataset.
+
+    Left: test MAE of each model and setting: each seed as a dot, the mean as a bar, its 95 %
+    interval as whiskers, published numbers as hollow diamonds, and the best achievable error as
+    lines where the data set knows it. Right: test MAE against trainable parameters.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    by_model, by_size = figure.subplots(1, 2, width_ratios=(3, 2))
     finished = [row for row in rows if row.seeds]
-    for place, row in enumerate(finished):
-        color = f"C{place}"
-        maes = [
-            result.metrics["MAE"]
-            for result in results
-            if result.label == row.label and result.status == "finished"
-        ]
-        by_model.barh(place, row.metrics["MAE"].mean, color=color, alpha=0.35, height=0.6)
-        by_model.plot(maes, [place] * len(maes), "o", color=color, markersize=6)
-        size, label = (row.trainable or 0) / 1e6, _literal(row.label)
-        by_size.plot(size, row.metrics["MAE"].mean, "o", color=color, label=label)
-    _draw_floors(by_model, results)
-    by_model.set_yticks(range(len(finished)), [_literal(row.label) for row in finished])
-    by_model.invert_yaxis()
-    by_model.set_xlabel("test MAE, lower is better (bar: mean, dots: seeds)")
-    by_size.set_xlabel("trainable parameters, millions")
-    by_size.set_ylabel("test MAE (mean)")
-    by_size.grid(alpha=0.3)
-    by_size.legend(fontsize="small")
+    tables = by_dataset(finished)
+    beside = {name: published_on(name, published) for name in tables}
+    lines = [max(len(tables[name]) + len(beside[name]), 5) for name in tables]
+    heights = [_INCHES_A_DATASET + _INCHES_A_ROW * count for count in lines]
+    figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(
+        len(tables), 2, squeeze=False, gridspec_kw=dict(width_ratios=(3, 2), height_ratios=heights)
+    )
+    for (dataset, table), (by_model, by_size) in zip(tables.items(), panels, strict=True):
+        here = [result for result in results if result.dataset == dataset]
+        _draw_models(by_model, table, here, beside[dataset])
+        _draw_floors(by_model, here)
+        _draw_sizes(by_size, table)
+        if dataset:
+            by_size.set_title(_literal(dataset), loc="right", fontweight="bold")
+    whiskers = ", whiskers: 95 % interval" if any(row.interval for row in finished) else ""
+    figure.supxlabel(f"dots: seeds, bar: mean{whiskers}; colours as on the left", fontsize="small")
     planted = any(result.data.get("planted") for result in results)
     figure.suptitle(_literal(f"{title} (planted audio or vision)" if planted else title))
     image = BytesIO()
     figure.savefig(image, dpi=120, format="png")
     AtomicLocalBackend().put(image.getvalue(), path)
+
+
+def _draw_models(
+    axes, rows: Sequence[Row], results: Sequence[TrialResult], published: Sequence[Published]
+) -> None:
+    colors = _colors(len(rows))
+    for place, row in enumerate(rows):
+        color, mean = colors[place], row.metrics["MAE"].mean
+        maes = [
+            result.metrics["MAE"]
+            for result in results
+            if result.label == row.label and result.status == "finished"
+        ]
+        if row.interval:
+            ends = [[mean - row.interval.low], [row.interval.high - mean]]
+            axes.errorbar([mean], [place], xerr=ends, color=color, capsize=5, linewidth=1.6)
+        axes.plot([mean], [place], "|", color=color, markersize=17, markeredgewidth=2.5)
+        axes.plot(maes, [place] * len(maes), "o", color=color, markersize=5.5, alpha=0.6)
+    with_mae = [each for each in published if "MAE" in each.metrics]
+    for place, each in enumerate(with_mae, len(rows)):
+        axes.plot([each.metrics["MAE"]], [place], "D", color="0.35", fillstyle="none")
+    names = [*(row.name for row in rows), *(each.name for each in with_mae)]
+    axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("test MAE, lower is better")
+
+
+def _draw_sizes(axes, rows: Sequence[Row]) -> None:
+    """Mean MAE against parameters, in the colours of the panel beside, where the names stand."""
+    colors = _colors(len(rows))
+    for place, row in enumerate(rows):
+        size, mean = (row.trainable or 0) / 1e6, row.metrics["MAE"].mean
+        if row.interval:
+            ends = [[mean - row.interval.low], [row.interval.high - mean]]
+            axes.errorbar([size], [mean], yerr=ends, color=colors[place], capsize=3, alpha=0.5)
+        axes.plot([size], [mean], "o", color=colors[place])
+    axes.margins(x=0.12)
+    axes.set_xlabel("trainable parameters, millions")
+    axes.set_ylabel("test MAE (mean)")
+    axes.grid(alpha=0.3)
+
+
+def _colors(count: int) -> list[tuple[float, ...]]:
+    """Colours that tell ``count`` rows apart."""
+    from matplotlib import colormaps
+
+    if count <= 10:
+        return [colormaps["tab10"](place) for place in range(count)]
+    return [colormaps["turbo"](place / (count - 1)) for place in range(count)]
+
+
+def _wrapped(name: str) -> str:
+    """A long name on two lines, parted where its setting begins."""
+    parted = name.replace(" (", "\n(", 1) if len(name) > _LONG else name
+    return _literal(parted)
 
 
 def _literal(text: str) -> str:

@@ -14,8 +14,10 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of, is_better
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.evaluation import METRICS
 from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
 
 KEY = "pgf_bench"
@@ -68,7 +70,8 @@ class Progress:
         for note in status.notes[notes:]:
             self._print(trial, note)
         if self._bars is not None and trial.folder in self._lines:
-            best = "" if status.best is None else f", best validation MAE {status.best:.3f}"
+            said = f", best validation {status.metric}"
+            best = "" if status.best is None else f"{said} {status.best:.3f}"
             self._bars.update(
                 self._lines[trial.folder],
                 completed=status.step,
@@ -78,11 +81,9 @@ class Progress:
             return
         # The epochs of an earlier process were shown when it trained them.
         for number in range(max(epochs, status.resumed), len(status.curve)):
-            mae, lowest = status.curve[number], min(status.curve[: number + 1])
-            self._print(
-                trial,
-                f"epoch {number + 1}/{status.epochs}, validation MAE {mae:.3f} (best {lowest:.3f})",
-            )
+            score, top = status.curve[number], best_of(status.metric, status.curve[: number + 1])
+            said = f"validation {status.metric} {score:.3f} (best {top:.3f})"
+            self._print(trial, f"epoch {number + 1}/{status.epochs}, {said}")
 
     def tell(self, trial: Trial, news: str) -> None:
         """Something that stays on the screen happened to a trial."""
@@ -118,16 +119,21 @@ class ProgressHook(Hook):
 
     Both outlive a kill: they are in the checkpoints from which a trial goes on.
 
+    Args:
+        progress: what is told.
+        metric: validation metric by which the checkpoint is chosen.
+
     Attributes:
-        curve: validation MAE after each epoch.
-        best: lowest of them.
+        curve: the metric after each epoch.
+        best: best of them.
         best_epoch: its epoch, counted from 1.
     """
 
-    def __init__(self, writer: StatusWriter) -> None:
+    def __init__(self, writer: StatusWriter, metric: str = DEFAULT_METRIC) -> None:
         self.writer = writer
+        self.metric = metric
         self.curve: list[float] = []
-        self.best = math.inf
+        self.best = -math.inf if METRICS[metric].higher_is_better else math.inf
         self.best_epoch: int | None = None
         self._saved: dict[str, Any] | None = None
         self._start = time.perf_counter()
@@ -169,14 +175,15 @@ class ProgressHook(Hook):
         self.writer.step(runner.iter + 1, runner.max_iters, runner.epoch + 1, runner.max_epochs)
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
-        """Note the validation MAE."""
-        if "MAE" not in (metrics or {}):
+        """Note the validation metric."""
+        if self.metric not in (metrics or {}):
             raise ConfigError(
-                f"val_evaluator gives {sorted(metrics or {})}, and a bench chooses checkpoints by "
-                "MAE: set val_evaluator=dict(type='MSAMetric'), without a prefix"
+                f"val_evaluator gives {sorted(metrics or {})}, and the bench chooses checkpoints "
+                f"by {self.metric}: set val_evaluator=dict(type='MSAMetric'), without a prefix, or "
+                "bench.metric"
             )
-        mae = float(metrics["MAE"])
-        self.curve.append(mae)
-        if mae < self.best:
-            self.best, self.best_epoch = mae, runner.epoch
+        score = float(metrics[self.metric])
+        self.curve.append(score)
+        if is_better(self.metric, score, self.best):
+            self.best, self.best_epoch = score, runner.epoch
         self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)

@@ -4,14 +4,19 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: the score that chose the checkpoint may be another metric's than MAE, and the trial says what
+its numbers stand on. A result of version 1 does not, so its trial is repeated."""
+
 RESULT_FILE = "result.json"
 
 
@@ -28,18 +33,25 @@ class TrialResult:
         metrics: test metrics by the names of
             :func:`~pgf_plugin.evaluation.functional.msa_metrics`, fractions; NaN is null in the
             file.
-        val_mae: validation MAE of the chosen checkpoint.
+        selection: validation metric by which the checkpoint was chosen.
+        val_score: that metric of the chosen checkpoint.
         best_epoch: epoch of the chosen checkpoint, counted from 1.
         checkpoint: file name of the chosen checkpoint, in the trial's folder.
-        learning_curve: validation MAE after each epoch.
+        learning_curve: that metric after each epoch.
         trainable: trainable parameters.
         total: all parameters.
         trainable_without_encoder: trainable parameters outside the text encoder and its LoRA.
         ms_per_utterance: inference time on the test set, milliseconds an utterance.
         train_seconds: wall time of training and validation.
+        wall_seconds: the same with the test and all else.
         data: what the dataset says of itself.
+        data_files: ``name``, ``bytes`` and ``sha256`` of each file that the data come from; of a
+            store, those of the files that it was made of.
         encoder: name of the text encoder, None where there is none.
-        environment: versions, engine, device and threads.
+        encoder_weights: hash of its pretrained weights, where they are frozen.
+        environment: versions, engine, device and threads; ``commit`` of the working directory.
+        date: when the trial began, or went on, with the time zone.
+        config: text of its config.
         error: message of a failed trial; its traceback is in the trial's folder.
         dataset: name of the data in the table; empty where a bench has one.
         setting: name of the overrides in the table; empty where a bench has one.
@@ -54,7 +66,8 @@ class TrialResult:
     fingerprint: str
     status: str = "finished"
     metrics: dict[str, float] = field(default_factory=dict)
-    val_mae: float | None = None
+    selection: str = DEFAULT_METRIC
+    val_score: float | None = None
     best_epoch: int | None = None
     checkpoint: str | None = None
     learning_curve: list[float] = field(default_factory=list)
@@ -63,9 +76,14 @@ class TrialResult:
     trainable_without_encoder: int | None = None
     ms_per_utterance: float | None = None
     train_seconds: float | None = None
+    wall_seconds: float | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    data_files: list[dict[str, Any]] = field(default_factory=list)
     encoder: str | None = None
+    encoder_weights: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
+    date: str | None = None
+    config: str = ""
     error: str | None = None
     dataset: str = ""
     setting: str = ""
@@ -109,13 +127,20 @@ def new_result(trial: Trial) -> TrialResult:
         trial.fingerprint,
         dataset=trial.dataset,
         setting=trial.setting,
+        selection=trial.metric,
+        date=datetime.now().astimezone().isoformat(" ", "seconds"),
+        config=trial.config.pretty_text,
     )
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
-    text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-    AtomicLocalBackend().put_text(f"{text}\n", path)
+    AtomicLocalBackend().put_text(f"{json_text(content, indent=1)}\n", path)
+
+
+def json_text(content: Any, indent: int | None = None) -> str:
+    """Return ``content`` as strict JSON: NaN and infinity become null, foreign objects texts."""
+    return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def _number(value: float | None) -> float:

@@ -1,29 +1,29 @@
 """Runs a whole bench and writes its report."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from mmengine.config import Config
 from rich.console import Console
 
 from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
-from pgf_plugin.bench.execute import CONSOLE_FILE, TRACEBACK_FILE
+from pgf_plugin.bench.execute import explained
 from pgf_plugin.bench.executors import Executor, build
 from pgf_plugin.bench.folder import Plan, claim_folder, finished_before
+from pgf_plugin.bench.frame import results_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
-from pgf_plugin.bench.plot import save_plot
 from pgf_plugin.bench.progress import Progress, print_plain
-from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
-from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.bench.published import read_published
+from pgf_plugin.bench.report_files import print_report, write_report
+from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.work_dir import held
 
-SELECTION = "best validation MAE; the test set was evaluated once, on that checkpoint"
 TABLE_WIDTH = 160
 """Columns at least, where the output is a file: it has no width of its own."""
 
@@ -34,12 +34,17 @@ class BenchResult(NamedTuple):
     Attributes:
         rows: one a model.
         results: one a trial.
-        work_dir: where ``results.json``, ``table.md`` and ``comparison.png`` lie.
+        work_dir: where ``report.html``, ``results.json``, ``results.parquet``, ``table.md``,
+            ``table.tex`` and ``comparison.png`` lie.
     """
 
     rows: list[Row]
     results: list[TrialResult]
     work_dir: Path
+
+    def frame(self) -> pd.DataFrame:
+        """The results as ``results.parquet`` has them, one row a trial."""
+        return results_frame(self.results)
 
 
 def run_bench(
@@ -99,9 +104,11 @@ def run_bench(
         for news in claim_folder(folder, Plan.of(title, trials)):
             print_plain(console, news)
         results = run_trials(trials, runs_on, Progress(console, trials))
-        bench = BenchResult(collect(results), results, folder)
-        files = _write_report(bench, title)
-    _print_report(bench, title, files, console)
+        reference = config.bench.get("reference") or ""
+        bench = BenchResult(collect(results, folder, reference), results, folder)
+        published = read_published(config.bench.get("published"))
+        files = write_report(bench, title, published)
+    print_report(bench, title, files, console, published)
     return bench
 
 
@@ -119,7 +126,7 @@ def run_trials(
         if news:
             progress.tell(trial, news)
         if done:
-            progress.finish(trial, f"finished before, test MAE {done.metrics['MAE']:.3f}")
+            progress.finish(trial, f"finished before, {_test_score(done)}")
             results[trial.folder] = done
     left = [trial for trial in trials if trial.folder not in results]
     try:
@@ -134,64 +141,16 @@ def run_trials(
 
 def _summary(trial: Trial, result: TrialResult) -> str:
     if result.status != "finished":
-        return f"failed: {result.error}\n  see {_explained(trial.folder)}"
+        return f"failed: {result.error}\n  see {explained(trial.folder)}"
     smaller = f", in micro-batches of {result.micro_batch}" if result.micro_batch else ""
     return (
-        f"test MAE {result.metrics['MAE']:.3f} at the checkpoint of epoch "
-        f"{result.best_epoch}, chosen by validation MAE {result.val_mae:.3f} "
+        f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
+        f"validation {result.selection} {result.val_score:.3f} "
         f"({result.train_seconds:.0f} s{smaller})"
     )
 
 
-def _explained(folder: Path) -> Path:
-    """Where to look for why a trial failed: a process that was killed wrote no traceback."""
-    trace = folder / TRACEBACK_FILE
-    return trace if trace.exists() else folder / CONSOLE_FILE
-
-
-def _write_report(bench: BenchResult, title: str) -> dict[str, Path]:
-    """Write table, JSON and plot; return the files that there are, by what they are."""
-    files = {
-        "Table": bench.work_dir / "table.md",
-        "JSON": bench.work_dir / "results.json",
-        "Plot": bench.work_dir / "comparison.png",
-    }
-    notes = "\n\n".join(map(markdown_text, _notes(bench)))
-    AtomicLocalBackend().put_text(
-        f"# {markdown_text(title)}\n\n{markdown_table(bench.rows)}\n{notes}\n", files["Table"]
-    )
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "title": title,
-        "selection": SELECTION,
-        "trials": [asdict(result) for result in bench.results],
-    }
-    write_json(files["JSON"], content)
-    if any(row.seeds for row in bench.rows):
-        save_plot(bench.rows, bench.results, title, files["Plot"])
-    else:
-        files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
-    return files
-
-
-def _print_report(bench: BenchResult, title: str, files: dict[str, Path], console: Console) -> None:
-    console.print()
-    for table in terminal_tables(bench.rows, title, console.width):
-        console.print(table)
-    for note in _notes(bench):
-        print_plain(console, note)
-    console.print()
-    for name, path in files.items():
-        print_plain(console, f"{name + ':':<6} {path}")
-    for result in bench.results:
-        if result.status == "failed":
-            where = _explained(result.folder(bench.work_dir))
-            print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {where}")
-
-
-def _notes(bench: BenchResult) -> list[str]:
-    """What must be said beside the table."""
-    finished = [result for result in bench.results if result.status == "finished"]
-    about = dict.fromkeys(result.data["note"] for result in finished if result.data.get("note"))
-    chosen = [f"Checkpoint: {SELECTION}."] if finished else []
-    return [*about, *caption(bench.rows), *chosen]
+def _test_score(result: TrialResult) -> str:
+    """The test's value of the metric that chose the checkpoint, if the test gives it too."""
+    score = result.metrics.get(result.selection, math.nan)
+    return f"test {result.selection} {score:.3f}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import write_json
+from pgf_plugin.bench.selection import DEFAULT_METRIC
 
 STATUS_FILE = "status.json"
 ENDED = ("finished", "failed", "interrupted")
@@ -31,8 +32,9 @@ class TrialStatus:
         of: iterations of the training; 0 while that is not known.
         epoch: epoch that is trained, counted from 1.
         epochs: epochs of the training.
-        curve: validation MAE after each epoch.
-        best: lowest of them.
+        metric: validation metric by which the checkpoint is chosen.
+        curve: its value after each epoch.
+        best: best of them.
         resumed: how many of them an earlier process trained.
         notes: what else happened, in words.
         pid: process that computes.
@@ -52,6 +54,7 @@ class TrialStatus:
     of: int = 0
     epoch: int = 0
     epochs: int = 0
+    metric: str = DEFAULT_METRIC
     curve: list[float] = field(default_factory=list)
     best: float | None = None
     resumed: int = 0
@@ -68,7 +71,7 @@ class TrialStatus:
         try:
             content = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
             status = cls(**{f.name: content[f.name] for f in fields(cls)})
-            status.curve = [math.nan if mae is None else float(mae) for mae in status.curve]
+            status.curve = [math.nan if at is None else float(at) for at in status.curve]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return status
@@ -84,7 +87,12 @@ class StatusWriter:
 
     def __init__(self, trial: Trial, listener: Callable[[TrialStatus], None] | None = None) -> None:
         self.status = TrialStatus(
-            trial.model, trial.seed, trial.fingerprint, trial.dataset, trial.setting
+            trial.model,
+            trial.seed,
+            trial.fingerprint,
+            trial.dataset,
+            trial.setting,
+            metric=trial.metric,
         )
         self._folder = trial.folder
         self._listener = listener

@@ -1,6 +1,5 @@
-"""The comparison table, for the terminal and as Markdown."""
+"""The comparison table of one dataset, for the terminal and as Markdown."""
 
-import math
 import re
 from collections.abc import Sequence
 
@@ -9,52 +8,59 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgf_plugin.bench.collect import Row, Spread
-from pgf_plugin.evaluation import METRICS
-
-Columns = tuple[tuple[str, tuple[str, ...]], ...]
-"""Heading of each column of metrics, and the metrics in its cells."""
-
-MOSI_COLUMNS: Columns = (
-    ("MAE", ("MAE",)),
-    ("Corr", ("Corr",)),
-    ("Acc-7", ("Acc7",)),
-    ("Acc-2\nhas0 / non0", ("Acc2_has0", "Acc2_non0")),
-    ("F1\nhas0 / non0", ("F1_has0", "F1_non0")),
+from pgf_plugin.bench.cells import (
+    COST_HEADINGS,
+    INTERVAL_HEADING,
+    MISSING,
+    against_cell,
+    against_heading,
+    columns_of,
+    cost_cells,
+    format_seeds,
+    interval_cell,
+    metric_cells,
+    number_cells,
 )
-SIMS_COLUMNS: Columns = (
-    ("MAE", ("MAE",)),
-    ("Corr", ("Corr",)),
-    ("Acc-5", ("Acc5",)),
-    ("Acc-3", ("Acc3",)),
-    ("Acc-2", ("Acc2",)),
-    ("F1", ("F1",)),
-)
-
-MISSING = "\N{EN DASH}"
-"""Stands for what was not measured or is not defined."""
+from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.paired import Comparison
+from pgf_plugin.bench.published import Published
 
 UNLIMITED = 1000
 """Columns that no table needs."""
 
-COST_HEADINGS = ("trainable", "total", "trainable w/o\nencoder", "ms per\nutterance")
 
-
-def terminal_tables(rows: Sequence[Row], title: str, width: int) -> list[Table]:
-    """Render ``rows`` for a terminal, two lines a cell where a metric has two variants.
+def terminal_tables(
+    rows: Sequence[Row], title: str, width: int, published: Sequence[Published] = ()
+) -> list[Table]:
+    """Render the rows of one dataset for a terminal, several lines a cell.
 
     Returns:
-        one table; where it would be wider than ``width`` columns two, metrics and costs.
+        one table; where it would be wider than ``width`` columns two or three: metrics,
+        comparisons, and costs.
     """
-    split = len(_columns(rows))
-    whole = _terminal_table(rows, title, slice(None))
-    if Console(width=UNLIMITED).measure(whole).maximum <= width:
-        return [whole]
-    costs = _terminal_table(rows, "", slice(split, None))
-    return [_terminal_table(rows, title, slice(split)), costs]
+    metrics = len(columns_of(rows))
+    costs = metrics + bool(against_heading(rows))
+    tables: list[Table] = []
+    for ends in ([None], [metrics, None], dict.fromkeys([metrics, costs, None])):
+        starts = [0, *ends][:-1]
+        tables = [
+            _terminal_table(rows, () if start else published, "" if start else title, start, end)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        if all(Console(width=UNLIMITED).measure(table).maximum <= width for table in tables):
+            break
+    return tables
 
 
-def _terminal_table(rows: Sequence[Row], title: str, columns: slice) -> Table:
+def _terminal_table(
+    rows: Sequence[Row],
+    published: Sequence[Published],
+    title: str,
+    start: int,
+    end: int | None,
+) -> Table:
+    """The columns from ``start`` to ``end``, after that of the names."""
+    columns = slice(start, end)
     table = Table(
         title=Text(title, style="table.title") if title else None,
         box=box.SIMPLE_HEAD,
@@ -62,28 +68,63 @@ def _terminal_table(rows: Sequence[Row], title: str, columns: slice) -> Table:
         pad_edge=False,
     )
     table.add_column("model", overflow="fold")
-    shown = _columns(rows)
-    for heading in [*(name for name, _ in shown), *COST_HEADINGS][columns]:
-        table.add_column(heading.replace(" / ", "\n"), justify="right", no_wrap=True)
+    metrics = [name.replace(" / ", "\n") for name, _ in columns_of(rows)]
+    if any(row.interval for row in rows):
+        metrics[0] += "\n95 % interval"
+    against = [against_heading(rows, "\n")] if against_heading(rows) else []
+    headings = [*metrics, *against, *COST_HEADINGS]
+    for heading in headings[columns]:
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in rows:
-        cells = [*_metric_cells(row, shown, "\n"), *_cost_cells(row)][columns]
-        table.add_row(Text(_name(row, "\n")), *cells)
+        table.add_row(Text(_name(row, "\n")), *_terminal_cells(row, rows)[columns])
+    for each in published:
+        cells = number_cells(each.metrics, columns_of(rows), "\n")
+        cells += [""] * (len(headings) - len(cells))
+        table.add_row(Text(each.name), *cells[columns])
     return table
 
 
-def markdown_table(rows: Sequence[Row]) -> str:
-    """Render ``rows`` as a Markdown table."""
-    shown = _columns(rows)
-    headings = ["model", *(name for name, _ in shown), *COST_HEADINGS]
-    lines = [
-        "| " + " | ".join(heading.replace("\n", " ") for heading in headings) + " |",
-        "|---" + "|---:" * (len(headings) - 1) + "|",
-    ]
+def _terminal_cells(row: Row, rows: Sequence[Row]) -> list[Text]:
+    metrics = metric_cells(row, columns_of(rows), "\n")
+    if row.interval:
+        metrics[0] += f"\n{interval_cell(row.interval)}"
+    against = ["\n".join(against_cell(row)).strip()] if against_heading(rows) else []
+    return [Text(cell) for cell in (*metrics, *against, *cost_cells(row))]
+
+
+def markdown_table(rows: Sequence[Row], published: Sequence[Published] = ()) -> str:
+    """Render the rows of one dataset as a Markdown table."""
+    shown = columns_of(rows)
+    heading = against_heading(rows)
+    with_interval = any(row.interval for row in rows)
+    headings = [name for name, _ in shown]
+    headings[1:1] = [INTERVAL_HEADING] if with_interval else []
+    headings += [markdown_text(heading)] if heading else []
+    lines = []
     for row in rows:
-        metrics = _metric_cells(row, shown, " / ")
-        cells = [markdown_text(_name(row, " ")), *metrics, *_cost_cells(row)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        cells = metric_cells(row, shown, " / ")
+        cells[1:1] = [interval_cell(row.interval) if row.seeds else ""] if with_interval else []
+        cells += [", ".join(filter(None, against_cell(row)))] if heading else []
+        lines.append([markdown_text(_name(row, " ")), *cells, *cost_cells(row)])
+    for each in published:
+        cells = number_cells(each.metrics, shown, " / ")
+        cells[1:1] = [MISSING] if with_interval else []
+        cells += [""] if heading else []
+        lines.append([markdown_text(each.name), *cells, *[MISSING] * len(COST_HEADINGS)])
+    return markdown_lines(["model", *headings, *COST_HEADINGS], lines)
+
+
+def markdown_lines(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of ready cells, the first column to the left and the others to the right."""
+    all_lines = [
+        [heading.replace("\n", " ") for heading in headings],
+        ["---", *["---:"] * (len(headings) - 1)],
+        *lines,
+    ]
+    first, rule, *rest = (" | ".join(line) for line in all_lines)
+    return "\n".join(
+        [f"| {first} |", f"|{rule.replace(' ', '')}|", *(f"| {r} |" for r in rest), ""]
+    )
 
 
 def markdown_text(text: str) -> str:
@@ -96,68 +137,57 @@ def caption(rows: Sequence[Row]) -> list[str]:
     notes = []
     seeds = sorted({seed for row in rows for seed in row.seeds})
     if any(len(row.seeds) > 1 for row in rows):
-        notes.append(f"Mean ± std over {_seeds(seeds)}; accuracies and F1 in per cent.")
+        notes.append(f"Mean ± std over {format_seeds(seeds)}; accuracies and F1 in per cent.")
     elif seeds:
         notes.append(
-            f"One seed a model ({_seeds(seeds)}), so no standard deviation; "
+            f"One seed a model ({format_seeds(seeds)}), so no standard deviation; "
             "accuracies and F1 in per cent."
         )
     for row in rows:
         if row.failed:
-            rest = f"; its row is over {_seeds(row.seeds)}" if row.seeds else ""
-            notes.append(f"{row.label}: {_seeds(row.failed)} failed{rest}.")
-    return notes
+            rest = f"; its row is over {format_seeds(row.seeds)}" if row.seeds else ""
+            notes.append(f"{row.label}: {format_seeds(row.failed)} failed{rest}.")
+    return [*notes, *_interval_notes(rows), *_test_notes(rows)]
 
 
-def format_count(count: int | None) -> str:
-    """``1234567`` -> ``'1.23 M'``."""
-    if count is None:
-        return MISSING
-    if count < 1000:
-        return str(count)
-    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
+def _interval_notes(rows: Sequence[Row]) -> list[str]:
+    kinds = list(dict.fromkeys(row.interval.over for row in rows if row.interval))
+    if not kinds:
+        return []
+    if len(kinds) == 1:
+        return [f"Intervals: 95 %, bootstrap over {kinds[0]}."]
+    named = [
+        f"{kind}: " + ", ".join(r.label for r in rows if r.interval and r.interval.over == kind)
+        for kind in kinds
+    ]
+    return [f"Intervals: 95 %, bootstrap over {'; over '.join(named)}."]
 
 
-def format_spread(spread: Spread, *, percent: bool = False, digits: int = 3) -> str:
-    """``mean ± std``; the mean alone for one seed; a dash where there is no mean."""
-    if math.isnan(spread.mean):
-        return MISSING
-    factor, digits = (100, 1) if percent else (1, digits)
-    mean = f"{factor * spread.mean:.{digits}f}"
-    return mean if math.isnan(spread.std) else f"{mean} ± {factor * spread.std:.{digits}f}"
+def _test_notes(rows: Sequence[Row]) -> list[str]:
+    found = [row.against for row in rows if row.against is not None]
+    if not found:
+        return []
+    note = f"Against {found[0].reference}: difference of MAE, below 0 is better"
+    tested = [each for each in found if not each.why_not]
+    if not tested:
+        return [f"{note}; no paired test was possible."]
+    count = tested[0].comparisons
+    corrected = f"p corrected for {count} comparisons (Holm)" if count > 1 else "one comparison"
+    return [f"{note}; paired test over {_tested_over(tested)}, {corrected}."]
+
+
+def _tested_over(tested: Sequence[Comparison]) -> str:
+    with_utterances = [each.utterances > 0 for each in tested]
+    if all(with_utterances):
+        return "seeds and test utterances"
+    if any(with_utterances):
+        return "seeds, and over test utterances where both have predictions"
+    return "seeds alone"
 
 
 def _name(row: Row, separator: str) -> str:
-    """The model's name, marked where some of its seeds failed."""
+    """The row's name, marked where some of its seeds failed."""
     finished, failed = len(row.seeds), len(row.failed)
     if not finished or not failed:
-        return row.label
-    return f"{row.label}{separator}({finished}/{finished + failed} seeds)"
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _columns(rows: Sequence[Row]) -> Columns:
-    """The columns of CH-SIMS where its metrics were measured, else those of MOSI."""
-    return SIMS_COLUMNS if any("Acc2" in row.metrics for row in rows) else MOSI_COLUMNS
-
-
-def _metric_cells(row: Row, columns: Columns, separator: str) -> list[str]:
-    if not row.seeds:
-        return ["failed", *[""] * (len(columns) - 1)]
-    return [separator.join(_metric_cell(row, name) for name in names) for _, names in columns]
-
-
-def _metric_cell(row: Row, name: str) -> str:
-    if name not in row.metrics:
-        return MISSING
-    return format_spread(row.metrics[name], percent=METRICS[name].percent)
-
-
-def _cost_cells(row: Row) -> list[str]:
-    counts = (row.trainable, row.total, row.trainable_without_encoder)
-    time = row.ms_per_utterance
-    shown = MISSING if time is None or math.isnan(time.mean) else f"{time.mean:.2f}"
-    return [*map(format_count, counts), shown]
+        return row.name
+    return f"{row.name}{separator}({finished}/{finished + failed} seeds)"

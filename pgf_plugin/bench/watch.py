@@ -14,6 +14,7 @@ from rich.text import Text
 from pgf_plugin.bench.folder import BENCH_FILE, read_plan
 from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of
 from pgf_plugin.bench.status import ENDED, TrialStatus
 from pgf_plugin.errors import DataError
 from pgf_plugin.work_dir import is_held, runs_here
@@ -45,9 +46,9 @@ class Watched:
 
     @property
     def best(self) -> float | None:
-        """Lowest validation MAE so far."""
+        """Best validation score so far."""
         if self.result is not None and self.result.status == "finished":
-            return self.result.val_mae
+            return self.result.val_score
         return self.status.best if self.status is not None else None
 
     @property
@@ -78,10 +79,20 @@ class View:
     trials: list[Watched]
 
     @property
+    def metric(self) -> str:
+        """What chooses the checkpoints: all of a bench by one metric."""
+        told = [trial.result.selection for trial in self.trials if trial.result]
+        told += [trial.status.metric for trial in self.trials if trial.status]
+        return told[0] if told else DEFAULT_METRIC
+
+    @property
     def best(self) -> Watched | None:
-        """The trial with the lowest validation MAE so far."""
+        """The trial with the best validation score so far."""
         scored = [trial for trial in self.trials if trial.best is not None]
-        return min(scored, key=lambda trial: trial.best or 0.0, default=None)
+        if not scored:
+            return None
+        best = best_of(self.metric, [trial.best or 0.0 for trial in scored])
+        return next(trial for trial in scored if trial.best == best)
 
     @property
     def eta(self) -> float | None:
@@ -158,7 +169,8 @@ def render(view: View) -> Group:
     """Draw a bench for a terminal."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("trial", overflow="fold")
-    for heading in ("seed", "state", "epoch", "done", "validation MAE", "test MAE", "left"):
+    scores = (f"validation {view.metric}", f"test {view.metric}")
+    for heading in ("seed", "state", "epoch", "done", *scores, "left"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in view.trials:
         table.add_row(Text(trial.label), str(trial.seed), trial.state, *_cells(trial))
@@ -171,7 +183,7 @@ def _cells(trial: Watched) -> list[str]:
     epoch = f"{status.epoch}/{status.epochs}" if status and status.epochs else ""
     done = f"{status.step / status.of:.0%}" if status and status.of else ""
     best = f"{trial.best:.3f}" if trial.best is not None else ""
-    test = result.metrics.get("MAE", math.nan) if result else math.nan
+    test = result.metrics.get(result.selection, math.nan) if result else math.nan
     left = status.eta if status and trial.state in RUNNING else None
     return [epoch, done, best, "" if math.isnan(test) else f"{test:.3f}", shown_time(left)]
 
@@ -192,7 +204,8 @@ def _best_line(view: View) -> str | None:
     best = view.best
     if best is None:
         return None
-    return f"Lowest validation MAE so far: {best.best:.3f} ({best.label}, seed {best.seed})"
+    where = f"{best.label}, seed {best.seed}"
+    return f"Best validation {view.metric} so far: {best.best:.3f} ({where})"
 
 
 def shown_time(seconds: float | None) -> str:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def add_parser(commands) -> None:
     """Add the command to ``commands``."""
     parser = commands.add_parser(
-        "bench", help="train several models and compare them", description=__doc__
+        "bench",
+        help="train several models and compare them",
+        description=__doc__,
+        epilog="`pgf bench compare A B` tells what differs between the results in two folders.",
     )
     add_config(parser)
     add_work_dir(parser)
@@ -36,11 +39,16 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--workers", type=_workers, metavar="N", help="trials at once, or auto (executor local)"
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the trials, what they would cost and what could not work; train none",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the benchmark that the config describes; 1 if a trial failed.
+    """Run the benchmark that the config describes; 1 if a trial failed, or could not work.
 
     Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
     """
@@ -59,23 +67,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from pgf_plugin.bench import run_bench
+    from pgf_plugin.bench import dry_run, print_dry_run, run_bench
 
     load_entry_points()
     options = args.cfg_options or {}
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(args.config, of_bench, work_dir=args.work_dir)
-    bench = run_bench(
-        cfg,
-        cfg.work_dir,
-        models=args.models,
-        seeds=args.seeds,
-        cfg_options={key: value for key, value in options.items() if key not in of_bench},
-        encoder=args.encoder,
-        data_root=args.data_root,
-        executor=_executor(args, cfg),
-        workers=args.workers,
-    )
+    of_trials = {
+        "models": args.models,
+        "seeds": args.seeds,
+        "cfg_options": {key: value for key, value in options.items() if key not in of_bench},
+        "encoder": args.encoder,
+        "data_root": args.data_root,
+    }
+    if args.dry_run:
+        found = dry_run(cfg, cfg.work_dir, **of_trials)
+        print_dry_run(found)
+        return int(bool(found.problems))
+    place = {"executor": _executor(args, cfg), "workers": args.workers}
+    bench = run_bench(cfg, cfg.work_dir, **of_trials, **place)
     finished = [result for result in bench.results if result.status == "finished"]
     if finished:
         print(_next_command(bench.work_dir, finished[0]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pgf_plugin.cli.options import add_config, config_from
 from pgf_plugin.config import config_root, copy_config, list_configs
+from pgf_plugin.errors import ConfigError
 
 
 def add_parser(commands) -> None:
@@ -15,6 +16,9 @@ def add_parser(commands) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="names of the shipped configs")
+    listing.add_argument(
+        "words", metavar="WORD", nargs="*", help="only names with each of these, such as sims mma"
+    )
     listing.set_defaults(run=run_list)
     show = actions.add_parser("show", help="print a config with everything it inherits")
     add_config(show)
@@ -29,8 +33,17 @@ def add_parser(commands) -> None:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Print the name and the first comment of every shipped config."""
-    names = list_configs()
+    """Print the name and the first comment of every shipped config, or of those that are asked for.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    names = [name for name in list_configs() if all(word in name for word in args.words)]
+    if not names:
+        raise ConfigError(
+            f"no shipped config has {' and '.join(map(repr, args.words))} in its name: see "
+            "`pgf config list`"
+        )
     width = max(map(len, names))
     for name in names:
         print(f"{name:<{width}}  {_headline(config_root() / name)}".rstrip())

@@ -136,7 +136,8 @@ def _summary(table: FeatureTable) -> list[str]:
         )
     if table.extra_labels:
         lines.append(f"labels: label, {', '.join(table.extra_labels)}")
-    return lines
+    notes = [*table.info.get("notes", []), table.info.get("note")]
+    return [*lines, *(f"note: {note}" for note in notes if note)]
 
 
 def _changes(folder: Path) -> list[str]:

@@ -27,7 +27,6 @@ _COMMANDS = {
     "train": ("train", "train a config"),
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
-    "bench-watch": ("bench_watch", "show how a bench gets on; also `pgf bench watch`"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "data": ("data", "inspect, validate and convert feature files"),
     "check": ("check", "find everything that is wrong with configs"),
@@ -39,6 +38,12 @@ _COMMANDS = {
     "config": ("configs", "list, show and copy the shipped configs"),
 }
 """Name of a command to its module in this package and its line in ``pgf --help``."""
+
+_OF_TWO_WORDS: dict[tuple[str, ...], str] = {
+    ("bench", "compare"): "bench-compare",
+    ("bench", "watch"): "bench-watch",
+}
+"""Commands of two words, to the name of their parser, which ``pgf --help`` does not list."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,11 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
-    first = next((at for at, word in enumerate(given) if not word.startswith("-")), 0)
-    if given[first : first + 2] in (["bench", "watch"], ["bench", "compare"]):  # commands as well
-        given[first : first + 2] = ["-".join(given[first : first + 2])]
     # Taken out here, so that it may also stand behind the command.
-    args = _parser(given).parse_args([word for word in given if word != TRACEBACK])
+    words = [word for word in given if word != TRACEBACK]
+    if name := _OF_TWO_WORDS.get(tuple(words[:2])):
+        words = [name, *words[2:]]
+    args = _parser(words).parse_args(words)
     args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     with warnings.catch_warnings():
@@ -104,6 +109,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             import_module(f"pgf_plugin.cli.{module}").add_parser(commands)
         else:
             commands.add_parser(name, help=line)
+    for name in {*_OF_TWO_WORDS.values()} & {*given[:1]}:
+        import_module(f"pgf_plugin.cli.{name.replace('-', '_')}").add_parser(commands)
     for command in commands.choices.values():  # their modules' docstrings are reStructuredText
         command.description = (command.description or "").replace("``", "`")
     return parser

@@ -48,11 +48,16 @@ def check_here(label: str, cfg: Any) -> list[Finding]:
                 broken=True,
             )
         )
-    for lack in (_encoders, _data, _packages, _device, _files):
-        found += [
-            Finding(f"{label}: {what}", why, do, broken) for what, why, do, broken in lack(cfg)
-        ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *lacks_here(label, cfg)]))
+
+
+def lacks_here(label: str, cfg: Any) -> list[Finding]:
+    """Find what a config that has no problem lacks on this machine, see :func:`check_here`."""
+    return [
+        Finding(f"{label}: {what}", why, do, broken)
+        for lack in (_encoders, _data, _packages, _device, _files)
+        for what, why, do, broken in dict.fromkeys(lack(cfg))
+    ]
 
 
 Lack = tuple[str, str, str, bool]

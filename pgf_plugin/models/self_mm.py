@@ -35,10 +35,12 @@ class SelfMM(MSAModel):
     Args:
         encoder: any text encoder.
         feature_dims: width of each non-text modality that is used.
-        lstm_features: width of each LSTM and of what it gives.
+        lstm_features: width of each LSTM.
         task_features: width of the hidden layers of ``'fusion'`` and of each modality's task.
         dropout: rate before them.
         label_bound: largest absolute label of a modality (H).
+        sequence_features: width of what is made of each LSTM's last state; ``lstm_features`` where
+            it is None.
         head: see :class:`SelfMMHead`; the tasks of single modalities have heads alike.
         loss: see :class:`~pgf_plugin.models.base.MSAModel`.
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
@@ -58,6 +60,7 @@ class SelfMM(MSAModel):
         task_features: int | Mapping[str, int] = _TASK,
         dropout: float | Mapping[str, float] = _DROPOUT,
         label_bound: float = 3.0,
+        sequence_features: int | Mapping[str, int] | None = None,
         head: ComponentConfig | None = None,
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
@@ -65,18 +68,20 @@ class SelfMM(MSAModel):
         super().__init__(feature_dims, loss, data_preprocessor)
         tasks = (FUSION, "text", *self.feature_dims)
         widths = by_modality("lstm_features", lstm_features, self.feature_dims, check_positive_int)
+        given = widths if sequence_features is None else sequence_features
+        out = by_modality("sequence_features", given, self.feature_dims, check_positive_int)
         hidden = by_modality("task_features", task_features, tasks, check_positive_int)
         rates = by_modality("dropout", dropout, tasks, check_fraction)
         self.bank = UnimodalLabelBank(hidden, label_bound)
         self.sequence_encoders = nn.ModuleDict(
             {
-                name: LSTMSubNet(dim, widths[name], widths[name])
+                name: LSTMSubNet(dim, widths[name], out[name])
                 for name, dim in self.feature_dims.items()
             }
         )
         # Last: every setting has been checked by now, and an encoder may take long to load.
         self.encoder = build_module(encoder)
-        sizes: dict[str, Any] = {"text": self.encoder.hidden_size, **widths}
+        sizes: dict[str, Any] = {"text": self.encoder.hidden_size, **out}
         sizes[FUSION] = sum(sizes.values())
         self.representations = nn.ModuleDict(
             {

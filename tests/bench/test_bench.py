@@ -31,9 +31,9 @@ def test_every_trial_ends_in_the_table_the_json_and_the_plot(run):
     assert len(content["trials"]) == 4
     assert "best validation MAE" in content["selection"]
     first = content["trials"][0]
-    assert first["val_mae"] == min(first["learning_curve"])
+    assert first["val_score"] == min(first["learning_curve"])
     assert len(first["learning_curve"]) == 2
-    assert first["learning_curve"][first["best_epoch"] - 1] == first["val_mae"]
+    assert first["learning_curve"][first["best_epoch"] - 1] == first["val_score"]
     assert first["trainable"] <= first["total"]
     assert first["ms_per_utterance"] > 0
     assert first["environment"]["packages"]["torch"]

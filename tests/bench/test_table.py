@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from pgf_plugin.bench import Spread, TrialResult, collect
-from pgf_plugin.bench.table import MISSING, caption, markdown_table, terminal_tables
+from pgf_plugin.bench.cells import MISSING
+from pgf_plugin.bench.table import caption, markdown_table, terminal_tables
 from pgf_plugin.evaluation import SCALES
 
 

@@ -34,7 +34,7 @@ def test_a_bench_is_seen_while_it_runs_and_after_it_was_killed(tmp_path, capsys)
     assert re.search(r"Mean +0 +training +\d+/200 +\d+% +\d\.\d{3} .* \d:\d\d", printed)
     assert re.search(r"Last +0 +waiting", printed)
     assert "2 trials: 1 training, 1 waiting; running, about" in printed
-    assert re.search(r"Lowest validation MAE so far: \d\.\d{3} \(Mean, seed 0\)", printed)
+    assert re.search(r"Best validation MAE so far: \d\.\d{3} \(Mean, seed 0\)", printed)
     view = look(bench.work_dir)
     assert view.eta > view.trials[0].status.eta  # the other is still to come
     os.kill(driver, signal.SIGKILL)
@@ -71,7 +71,7 @@ def test_a_terminal_shows_it_live_until_it_ends(tmp_path, capsys):
     assert "2 trials: 2 finished; ended" in text
     last = watched(bench, capsys)
     for result in bench.results():
-        score = f"{result['val_mae']:.3f} +{result['metrics']['MAE']:.3f}"
+        score = f"{result['val_score']:.3f} +{result['metrics']['MAE']:.3f}"
         assert re.search(rf"{result['model']} +0 +finished +8/8 +100% +{score}", last)
 
 

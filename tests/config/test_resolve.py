@@ -49,7 +49,7 @@ def test_every_config_is_listed_and_no_base():
     assert DEFAULT in names
     assert "bench/quickstart.py" in names
     assert not [name for name in names if "_base_" in name]
-    assert len(names) >= 6
+    assert len(names) >= 70
 
 
 @pytest.mark.parametrize("name", list_configs())

@@ -17,17 +17,18 @@ DIMS = (768, 5, 20)
 BATCH = 4
 
 
-def mmsa_settings(name, bert, **settings):
-    """MMSA's own settings of a model for unaligned MOSI, with other values where given."""
+def mmsa_settings(name, bert, dataset="mosi", **settings):
+    """MMSA's own settings of a model for a data set, over small features."""
     from easydict import EasyDict
 
     path = files("MMSA").joinpath("config", "config_regression.json")
     config = json.loads(path.read_text(encoding="utf-8"))
     return EasyDict(
         config[name]["commonParams"]
-        | config[name]["datasetParams"]["mosi"]
+        | config[name]["datasetParams"][dataset]
         | dict(model_name=name, train_mode="regression", num_classes=3, feature_dims=list(DIMS))
-        | dict(pretrained=bert, device="cpu", dataset_name="mosi", seq_lens=LENGTHS["unaligned"])
+        | dict(pretrained=bert, device="cpu", dataset_name=dataset, seq_lens=LENGTHS["unaligned"])
+        | dict(train_samples=3)
         | settings
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from mmsa_reference import mmsa_inputs, mmsa_model, random_batch
+from mmsa_reference import let_mag_bert_load, mmsa_inputs, mmsa_model, random_batch
 
 from pgf_plugin.config import load_config
 from pgf_plugin.errors import DataError
@@ -52,7 +52,7 @@ def test_models_over_text_features_equal(name, lengths):
     losses["loss_task"].backward()
     loss.backward()
     gradients = {key: value.grad for key, value in theirs.named_parameters() if value.requires_grad}
-    converted = convert_state_dict(name, gradients)
+    converted = convert_state_dict(name, {**theirs.state_dict(), **gradients})
     for key, value in ours.named_parameters():
         assert_same(value.grad, converted[key])
 
@@ -157,6 +157,30 @@ def test_what_has_the_right_width_is_not_projected(bert):
     with torch.no_grad():
         expected = theirs(batch["text"], batch["audio"], batch["vision"])["M"]
         assert_same(ours(batch).prediction, expected)
+
+
+@pytest.mark.parametrize("dataset", ["mosei", "sims"])
+@pytest.mark.parametrize("name", sorted(CONVERSIONS))
+def test_the_configs_of_other_data_sets_build_the_models_of_mmsa(name, dataset, bert, monkeypatch):
+    if name == "bert_mag":
+        let_mag_bert_load(monkeypatch, bert)
+    dims = {"mosei": [768, 74, 35], "sims": [768, 33, 709]}[dataset]
+    settings = SETTINGS.get(name, {}) | dict(language="en", feature_dims=dims)
+    theirs = mmsa_model(name, bert, dataset=dataset, seq_lens=(12, 12, 12), **settings)
+    config = CONVERSIONS[name].config_for(dataset)
+    encoder = None if name in ("tfn", "lmf") else bert
+    ours = build_module(load_config(config, encoder=encoder).model)
+    ours.load_state_dict(convert_state_dict(name, theirs.state_dict()))
+    rates = sorted(module.p for module in ours.modules() if isinstance(module, torch.nn.Dropout))
+    assert {rate for rate in rates if rate} <= dropouts_of(theirs.Model)
+
+
+def dropouts_of(model):
+    """Every rate of dropout in MMSA's model and its settings."""
+    rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
+    for module in model.modules():
+        rates |= {value for key, value in vars(module).items() if key.endswith("dropout")}
+    return rates
 
 
 def test_sequences_shorter_than_a_kernel_are_named(bert):

@@ -143,11 +143,11 @@ def train_step(model, inputs):
     return losses
 
 
-def step_away(model):
+def step_away(model, lr=0.01):
     """Take one step, away from what starts at zero."""
     if isinstance(model, SelfMM):  # a modality whose labels are still the sample's own has no loss
         model.bank.labels[:, 1:] -= 1
-    torch.optim.SGD(model.parameters(), lr=0.01).step()
+    torch.optim.SGD(model.parameters(), lr=lr).step()
 
 
 def close(got, expected):

@@ -5,7 +5,7 @@ model = dict(
     width=50,
     num_heads=10,
     num_layers=4,
-    kernel_size=5,
+    kernel_size=dict(text=5, audio=5, vision=5),
     attention_dropout=dict(text=0.3, audio=0.2, vision=0.0),
     feedforward_dropout=0.0,
     residual_dropout=0.0,

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import DataError, check_one_of
+from pgf_plugin.structures import MODALITIES
 
 StateDict = Mapping[str, Tensor]
 
 BERT = {"{bert}.model.": "encoder.encoder."}
 BERT_UNTRAINED = (r"{bert}\.model\.pooler\..*", r"{bert}\.model\.embeddings\.position_ids")
 """Parts of MMSA's text encoder that its models never read."""
+
+DATASETS = ("mosi", "mosei", "sims")
+"""MMSA's names of the data sets that it has settings for."""
 
 _PREFIX = "Model."
 """What MMSA's trainer writes before every name: its models sit inside a wrapper."""
@@ -38,13 +42,16 @@ class Conversion:
 
     Attributes:
         model: ``type`` of the model here.
-        config: shipped config that builds it with MMSA's settings.
+        config: shipped config that builds it with MMSA's settings for MOSI.
         prefixes: beginning of a name in MMSA to its beginning here; ``{bert}`` stands for ``bert``.
         parts: pieces of names in MMSA to pieces here, replaced in order.
         dropped: patterns of whole names that MMSA has and never trains.
         unused: whether MMSA has this name and value, and never trains it, in this checkpoint.
         optional: prefixes in MMSA that a checkpoint may lack.
         bert: where MMSA keeps its text encoder; None for a model without.
+        marks: those that are dropped and tell a model from another with the same names.
+        reads: weight here that reads a modality, ``{}`` its name: (features out, features in, …).
+        text_reads: the same for the text, where a model without a text encoder has another.
         reshape: changes values after all names are right, in place.
     """
 
@@ -56,6 +63,9 @@ class Conversion:
     unused: Callable[[str, Tensor], bool] = lambda name, value: False
     optional: Sequence[str] = ()
     bert: str | None = None
+    marks: Sequence[str] = ()
+    reads: str = ""
+    text_reads: str | None = None
     reshape: Callable[[dict[str, Tensor]], None] = lambda tensors: None
 
     def __call__(self, name: str, state_dict: StateDict) -> ConvertedState:
@@ -65,7 +75,7 @@ class Conversion:
             DataError: for missing or surplus names, all listed.
         """
         kept, dropped = self._split(state_dict)
-        missing, surplus = self._misfits(kept)
+        missing, surplus = self._misfits(kept, dropped)
         if missing or surplus:
             raise DataError(
                 f"this is no state dict of MMSA's {name!r} that can be converted."
@@ -76,6 +86,22 @@ class Conversion:
         self.reshape(tensors)
         return ConvertedState(tensors, dropped)
 
+    def config_for(self, dataset: str) -> str:
+        """The shipped config with MMSA's settings for ``dataset``, of :data:`DATASETS`."""
+        name = self.config.replace("_mosi_", f"_{check_one_of('dataset', dataset, DATASETS)}_")
+        # MMSA has no word-aligned features of CH-SIMS.
+        return name.replace("_aligned", "_unaligned") if dataset == "sims" else name
+
+    def widths(self, converted: StateDict) -> dict[str, int]:
+        """Features a step that the weights read, by modality, as far as they tell."""
+        names = {modality: self.reads.format(modality) for modality in MODALITIES}
+        names["text"] = self.text_reads or names["text"]
+        return {
+            modality: converted[name].shape[1]
+            for modality, name in names.items()
+            if name in converted
+        }
+
     @property
     def _prefixes(self) -> dict[str, str]:
         bert = {key.format(bert=self.bert): value for key, value in BERT.items()}
@@ -83,7 +109,13 @@ class Conversion:
 
     def fits(self, state_dict: StateDict) -> bool:
         """Whether ``state_dict`` has the names of this model, and no others."""
-        return not any(self._misfits(self._split(state_dict)[0]))
+        return not any(self._misfits(*self._split(state_dict)))
+
+    def share(self, state_dict: StateDict) -> float:
+        """Which part of the names in ``state_dict`` this model knows, 0 to 1."""
+        kept, dropped = self._split(state_dict)
+        unknown = self._misfits(kept, dropped)[1]
+        return (len(state_dict) - len(unknown)) / max(len(state_dict), 1)
 
     def _split(self, state_dict: StateDict) -> tuple[dict[str, Tensor], list[str]]:
         """What is converted, and the names of what is left out."""
@@ -96,12 +128,13 @@ class Conversion:
         ]
         return {key: given[key] for key in given.keys() - set(dropped)}, dropped
 
-    def _misfits(self, kept: StateDict) -> tuple[list[str], list[str]]:
+    def _misfits(self, kept: StateDict, dropped: Sequence[str]) -> tuple[list[str], list[str]]:
         missing = [
             f"{prefix}…"
             for prefix in self._prefixes
             if prefix not in self.optional and not any(key.startswith(prefix) for key in kept)
         ]
+        missing += [name for name in self.marks if name not in dropped]
         known = tuple(self._prefixes)
         return missing, sorted(key for key in kept if not key.startswith(known))
 

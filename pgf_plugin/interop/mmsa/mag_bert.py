@@ -5,6 +5,7 @@ from pgf_plugin.interop.mmsa.conversion import Conversion
 MAG_BERT = Conversion(
     model="MAGBert",
     config="mag_bert/mag_bert_mmsa_mosi_aligned.py",
+    reads="gate.shifts.{}.weight",
     prefixes={
         "model.bert.embeddings.": "encoder.encoder.embeddings.",
         "model.bert.encoder.": "encoder.encoder.encoder.",

@@ -28,6 +28,7 @@ MISA = Conversion(
     model="MISA",
     config="misa/misa_mmsa_mosi_unaligned.py",
     bert="bertmodel",
+    reads="sequence_encoders.{}.first.weight_ih_l0",
     prefixes={
         **_sequence_encoder("a", "audio"),
         **_sequence_encoder("v", "vision"),

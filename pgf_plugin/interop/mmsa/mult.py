@@ -18,6 +18,7 @@ MULT = Conversion(
     model="MulT",
     config="mult/mult_mmsa_mosi_unaligned.py",
     bert="text_model",
+    reads="projections.{}.conv.weight",
     prefixes={
         **{f"proj_{x}.": f"projections.{name}.conv." for x, name in _LETTERS.items()},
         **{

@@ -32,6 +32,7 @@ SELF_MM = Conversion(
     model="SelfMM",
     config="self_mm/self_mm_mmsa_mosi_unaligned.py",
     bert="text_model",
+    reads="sequence_encoders.{}.rnn.weight_ih_l0",
     prefixes={
         **{
             f"{theirs}_model.{part}.": f"sequence_encoders.{ours}.{here}."

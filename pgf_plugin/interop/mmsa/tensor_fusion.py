@@ -13,10 +13,13 @@ _FEATURES = {
     }.items()
 }
 _TEXT = {"text_subnet.rnn.": "text_subnet.rnn.", "text_subnet.linear_1.": "text_subnet.linear."}
+_READS, _TEXT_READS = "subnets.{}.layers.0.weight", "text_subnet.rnn.weight_ih_l0"
 
 TFN = Conversion(
     model="TFN",
     config="tfn/tfn_mmsa_mosi_unaligned.py",
+    reads=_READS,
+    text_reads=_TEXT_READS,
     prefixes={
         **_FEATURES,
         **_TEXT,
@@ -26,11 +29,14 @@ TFN = Conversion(
     },
     # The bounds of the score, which are an argument of the head here.
     dropped=("output_range", "output_shift"),
+    marks=("output_range", "output_shift"),  # LF-DNN has all other names
 )
 
 LMF = Conversion(
     model="LMF",
     config="lmf/lmf_mmsa_mosi_unaligned.py",
+    reads=_READS,
+    text_reads=_TEXT_READS,
     prefixes={
         **_FEATURES,
         **_TEXT,

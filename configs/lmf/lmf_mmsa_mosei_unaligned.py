@@ -1,0 +1,19 @@
+# LMF as MMSA 2.2.1 trains it on unaligned MOSEI, over the text features of the file.
+#   pgf train lmf/lmf_mmsa_mosei_unaligned --data-root DIR
+_base_ = [
+    "../_base_/models/lmf_mmsa.py",
+    "../_base_/datasets/mosei_mmsa_reference_features.py",
+    "../_base_/schedules/mmsa.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    feature_dims=_base_.feature_dims,
+    dropout=0.2,
+    rank=4,
+)
+train_dataloader = dict(batch_size=32)
+# MMSA's trainer passes the weights of the ranks by: they stay as they start.
+optim_wrapper = dict(
+    optimizer=dict(weight_decay=1e-3),
+    paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=0.0)}),
+)

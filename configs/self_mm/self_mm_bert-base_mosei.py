@@ -1,0 +1,12 @@
+# Self-MM on CMU-MOSEI, over the features of PGF-Net's config; BERT is trained whole.
+_base_ = [
+    "../_base_/models/self_mm.py",
+    "../_base_/datasets/mosei_mmsa_aligned.py",
+    "../_base_/schedules/paper_mosei.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    encoder=dict(pretrained=_base_.encoder, architecture=dict(model_type="bert")),
+    feature_dims=_base_.feature_dims,
+)
+optim_wrapper = dict(optimizer=dict(lr=5e-5))

@@ -1,0 +1,16 @@
+# TFN as MMSA 2.2.1 trains it on CH-SIMS, over the text features of the file.
+#   pgf train tfn/tfn_mmsa_sims_unaligned --data-root DIR
+_base_ = [
+    "../_base_/models/tfn_mmsa.py",
+    "../_base_/datasets/sims_mmsa_reference_features.py",
+    "../_base_/schedules/mmsa.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    feature_dims=_base_.feature_dims,
+    text_features=256,
+    dropout=0.4,
+    head=dict(hidden_features=32, dropout=0.4),
+)
+train_dataloader = dict(batch_size=32)
+optim_wrapper = dict(optimizer=dict(lr=5e-4))

