@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from pgf_plugin.cli.options import add_config
 from pgf_plugin.config import Problem, check_config, load_config
-from pgf_plugin.config.problem import count
+from pgf_plugin.config.problem import count, unique
 from pgf_plugin.errors import MissingExtraError
 from pgf_plugin.plugin import load_entry_points
 
@@ -49,7 +49,7 @@ def _sections(name: str, args: argparse.Namespace) -> Iterator[tuple[str, list[P
     try:
         cfg, overrides = load(name, args)
         if not overrides:
-            yield name, check_config(cfg)
+            yield name, unique([*check_config(cfg), *_of_search(cfg)])
             return
         from pgf_plugin.bench.check import check_bench
 
@@ -58,6 +58,14 @@ def _sections(name: str, args: argparse.Namespace) -> Iterator[tuple[str, list[P
                 yield f"{name}, {label}", problems
     except UNREADABLE as error:
         yield name, [Problem("config", str(error))]
+
+
+def _of_search(cfg: Config) -> list[Problem]:
+    if "tune" not in cfg:
+        return []
+    from pgf_plugin.tune import tune_problems
+
+    return tune_problems(cfg)
 
 
 def load(name: str, args: argparse.Namespace) -> tuple[Config, Mapping[str, Any]]:

@@ -17,6 +17,9 @@ from pgf_plugin.errors import MissingExtraError
 TRACEBACK = "--traceback"
 TRACEBACK_VARIABLE = "PGF_TRACEBACK"
 
+MLFLOW_FILES = "MLFLOW_ALLOW_FILE_STORE"
+"""Environment variable without which MLflow 3 refuses to write files, as the engine has it do."""
+
 USER_ERRORS = (ValueError, OSError, MissingExtraError)
 """What a command line, a config or a file can be wrong in; anything else is a bug."""
 
@@ -27,6 +30,7 @@ _COMMANDS = {
     "train": ("train", "train a config"),
     "test": ("test", "test a checkpoint on the test split"),
     "bench": ("bench", "train several models and compare them"),
+    "tune": ("tune", "search for the best values of a config"),
     "predict": ("predict", "predict the sentiment of one utterance"),
     "data": ("data", "inspect, validate and convert feature files"),
     "check": ("check", "find everything that is wrong with configs"),
@@ -71,6 +75,7 @@ def _run(argv: Sequence[str] | None) -> int:
     args = _parser(words).parse_args(words)
     args.given = given
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
+    os.environ.setdefault(MLFLOW_FILES, "true")
     with warnings.catch_warnings():
         _silence_libraries()
         try:

@@ -10,6 +10,7 @@ from mmengine.config import Config, DictAction
 from pgf_plugin.config import check_config, config_error, load_config
 from pgf_plugin.config.needs import missing_parts
 from pgf_plugin.config.problem import unique
+from pgf_plugin.config.tracking import check_tracking
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.plugin import load_entry_points
 
@@ -114,7 +115,9 @@ def checked_config_from(
         ConfigError: with everything that is wrong.
     """
     cfg = run_config_from(args, **overrides)
-    problems = unique([*missing_parts(cfg, needs, args.command), *check_config(cfg)])
+    problems = unique(
+        [*missing_parts(cfg, needs, args.command), *check_config(cfg), *check_tracking(cfg)]
+    )
     if problems:
         raise config_error(problems, args.config)
     return cfg

@@ -9,6 +9,7 @@ from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.slots import LOADERS, SLOTS, TOGETHER
 from pgf_plugin.errors import did_you_mean
 from pgf_plugin.models.base import MSAModel
+from pgf_plugin.registry import SCOPE
 from pgf_plugin.structures import MODALITIES
 
 _DATASETS = ("MSADataset", "SyntheticMSADataset")
@@ -108,7 +109,7 @@ def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pro
     The engine meets them after the first validation. A metric says which it gives by a class method
     ``metric_names(**arguments)``; nothing is said where one does not.
     """
-    available = _metric_names(cfg.get("val_evaluator"), checker)
+    available = _names_given(cfg.get("val_evaluator"), checker)
     if not available:
         return
     for key, monitor in _monitors(cfg):
@@ -140,8 +141,17 @@ def _of_node(key: str, node: Any) -> Iterator[tuple[str, Any]]:
             yield f"{key}.{name}", node[name]
 
 
-def _metric_names(evaluator: Any, checker: NodeChecker) -> list[str]:
-    """Names that the evaluator gives; none where one of its metrics does not say."""
+def metric_names(evaluator: Any, scope: str | None) -> list[str]:
+    """Names that an evaluator gives; none where one of its metrics does not say.
+
+    Args:
+        evaluator: ``val_evaluator`` or ``test_evaluator`` of a config, which may be malformed.
+        scope: ``default_scope`` of the config.
+    """
+    return _names_given(evaluator, NodeChecker(scope or SCOPE))
+
+
+def _names_given(evaluator: Any, checker: NodeChecker) -> list[str]:
     if isinstance(evaluator, Mapping) and "metrics" in evaluator:
         evaluator = evaluator["metrics"]
     names: list[str] = []

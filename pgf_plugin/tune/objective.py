@@ -1,0 +1,212 @@
+"""Runs one trial of a search: trains each seed, and takes the best validation metric."""
+
+import math
+import statistics
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from pgf_plugin.bench.fingerprint import fingerprint
+from pgf_plugin.bench.plan import Trial as Run
+from pgf_plugin.bench.progress import Progress, ProgressHook
+from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.checkpoint_files import Resumable
+from pgf_plugin.errors import ConfigError, WorkDirError
+from pgf_plugin.training import train
+from pgf_plugin.tune.history import pruner_state
+from pgf_plugin.tune.record import TrialRecord, trial_folder
+from pgf_plugin.tune.settings import Settings
+from pgf_plugin.tune.space import values_of
+from pgf_plugin.tune.trial_config import compose, without_test
+from pgf_plugin.work_dir import write_failure
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+CONSOLE_FILE = "console.log"
+TRACEBACK_FILE = "traceback.txt"
+CONFIG_FILE = "config.py"
+
+
+class PrunedError(Exception):
+    """The pruner ended a trial."""
+
+
+class Search(NamedTuple):
+    """What all trials of a search share.
+
+    Attributes:
+        cfg: the config of the search.
+        settings: what it says of the search.
+        mark: hash of what makes a trial one of this search.
+        work_dir: its folder.
+    """
+
+    cfg: Config
+    settings: Settings
+    mark: str
+    work_dir: Path
+
+    def config(self, params: dict[str, Any], seed: int) -> Config:
+        """The training config of a trial, with the test set."""
+        metric, higher = self.settings.metric, self.settings.higher_is_better
+        values = values_of(self.settings.space, params)
+        return compose(self.cfg, values, metric=metric, higher_is_better=higher, seed=seed)
+
+
+class ObjectiveHook(ProgressHook):
+    """Follows the metric of a search through one run, and ends a run without hope.
+
+    Attributes:
+        curve: the metric after each validation.
+        best: best of them.
+        best_epoch: its epoch, counted from 1.
+    """
+
+    def __init__(
+        self, progress: Progress, settings: Settings, hopeless: Callable[[int, float], bool]
+    ) -> None:
+        super().__init__(progress)
+        self._metric = settings.metric
+        self._higher = settings.higher_is_better
+        self._hopeless = hopeless
+        self.best = -math.inf if self._higher else math.inf
+
+    def before_train(self, runner: Runner) -> None:
+        """Put the curve back, if the trial goes on, and tell the pruner of it."""
+        super().before_train(runner)
+        for step, value in enumerate(self.curve, start=1):
+            self._hopeless(step, value)
+
+    def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Move the bar."""
+        news = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
+        if self.curve:
+            news += f", best validation {self._metric} {self.best:.4g}"
+        self.progress.step(runner.iter + 1, runner.max_iters, news)
+
+    def after_val_epoch(self, runner: Runner, metrics=None) -> None:
+        """Note the metric.
+
+        Raises:
+            PrunedError: if the pruner ends the trial; not after its last validation, where there is
+                nothing left to spare.
+        """
+        value = self._value(metrics or {})
+        self.curve.append(value)
+        if value > self.best if self._higher else value < self.best:
+            self.best, self.best_epoch = value, runner.epoch
+        if not self.progress.console.is_terminal:
+            self.progress.tell(
+                f"epoch {runner.epoch}/{runner.max_epochs}, validation {self._metric} "
+                f"{value:.4g} (best {self.best:.4g})"
+            )
+        if self._hopeless(len(self.curve), value) and runner.iter < runner.max_iters:
+            raise PrunedError
+
+    def _value(self, metrics: dict[str, Any]) -> float:
+        if self._metric not in metrics:
+            raise ConfigError(
+                f"tune.metric: val_evaluator gives {sorted(metrics)}, without {self._metric!r}"
+            )
+        value = float(metrics[self._metric])
+        if not math.isfinite(value):
+            raise ValueError(f"validation {self._metric} is {value}: the run diverged")
+        return value
+
+
+def run_trial(search: Search, trial: "Trial", progress: Progress) -> TrialRecord:
+    """Train a trial and record how it ended; what it prints goes to ``console.log``.
+
+    A run that was interrupted goes on from its newest checkpoint, to the same numbers. A trial that
+    raises is recorded as failed, with its traceback in ``traceback.txt``.
+
+    Raises:
+        WorkDirError: if the disk takes no more; every further trial would fail in the same way.
+    """
+    record = TrialRecord(trial.number, search.mark, params=dict(trial.params))
+    folder = trial_folder(search.work_dir, trial.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACEBACK_FILE).unlink(missing_ok=True)
+    try:
+        _train_seeds(search, trial, progress, record)
+        record.value = statistics.fmean(record.values)
+    except PrunedError:
+        record.state = "pruned"
+    except Exception as error:  # one trial must not take the others with it
+        if isinstance(error, WorkDirError) or write_failure(error):
+            raise
+        record.state, record.error = "failed", f"{type(error).__name__}: {error}"
+        (folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+    record.pruner_state = pruner_state(trial)
+    record.save(folder)
+    return record
+
+
+def _train_seeds(search: Search, trial: "Trial", progress: Progress, record: TrialRecord) -> None:
+    """Train the seeds, and note each in the record; the first alone can be pruned."""
+
+    def hopeless(step: int, value: float) -> bool:
+        trial.report(value, step)
+        return trial.should_prune()
+
+    for place, seed in enumerate(search.settings.seeds):
+        hook = ObjectiveHook(
+            progress, search.settings, (lambda step, value: False) if place else hopeless
+        )
+        try:
+            _train(search, record, seed, hook)
+        finally:
+            record.seconds += hook.seconds
+            if place == 0:
+                record.curve = hook.curve
+            if hook.best_epoch is not None:
+                record.values.append(hook.best)
+                record.best_epochs.append(hook.best_epoch)
+        if not hook.curve:
+            raise ConfigError("train_cfg: the run ended before its first validation")
+
+
+def _train(search: Search, record: TrialRecord, seed: int, hook: ObjectiveHook) -> None:
+    folder = trial_folder(search.work_dir, record.number)
+    run = _run_of(search, record, seed, folder)
+    found = prepare_folder(run)
+    if found and (warning := found.warning()):
+        hook.progress.tell(warning)
+    mode = "w" if found is None else "a"
+    with (
+        (run.folder / CONSOLE_FILE).open(mode, encoding="utf-8") as file,
+        redirect_stdout(file),
+        redirect_stderr(file),
+    ):
+        runner = _build_runner(run.config, found)
+        runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
+        try:
+            train(runner)
+        except BaseException:  # a tracker's run that stays open would take the next trial's numbers
+            runner.visualizer.close()
+            raise
+
+
+def _run_of(search: Search, record: TrialRecord, seed: int, folder: Path) -> Run:
+    """The run of one seed; its config is written beside it, with the test set."""
+    complete = search.config(record.params, seed)
+    run_folder = folder / f"seed_{seed}"
+    run_folder.mkdir(parents=True, exist_ok=True)
+    complete.dump(run_folder / CONFIG_FILE)
+    config = without_test(complete)
+    mark = fingerprint(config)
+    config.work_dir = str(run_folder)
+    config.experiment_name = f"tune_{record.number}_{seed}_{mark[:6]}"
+    return Run(model="tune", seed=seed, config=config, folder=run_folder, fingerprint=mark)
+
+
+def _build_runner(config: Config, found: Resumable | None) -> Runner:
+    if found is not None:
+        config.load_from, config.resume = str(found.path), True
+    return Runner.from_cfg(config)
