@@ -42,13 +42,19 @@ _NOT_WRITABLE = {
 
 
 @contextmanager
-def held(folder: str | Path, cfg: Config) -> Iterator[None]:
+def held(folder: str | Path, cfg: Config, wait: float = 0) -> Iterator[None]:
     """Hold a work dir for a run, and tell a disk that fills up; of several processes, the first.
+
+    Args:
+        folder: the work dir.
+        cfg: of the run, which may be one of several processes.
+        wait: as for :func:`claimed`.
 
     Raises:
         WorkDirError: as :func:`claimed` and :func:`write_errors_told`.
     """
-    with claimed(folder) if is_first_process(cfg) else nullcontext(), write_errors_told(folder):
+    claim = claimed(folder, wait) if is_first_process(cfg) else nullcontext()
+    with claim, write_errors_told(folder):
         yield
 
 
@@ -59,10 +65,14 @@ def is_first_process(cfg: Config) -> bool:
 
 
 @contextmanager
-def claimed(folder: str | Path) -> Iterator[None]:
+def claimed(folder: str | Path, wait: float = 0) -> Iterator[None]:
     """Make a work dir, see that it can be written, and hold it until the block ends.
 
     The lock is the operating system's and ends with the process that holds it, however that ends.
+
+    Args:
+        folder: the work dir.
+        wait: seconds in which another process that holds it may end.
 
     Raises:
         WorkDirError: if the folder cannot be written to, or another process holds it.
@@ -72,7 +82,7 @@ def claimed(folder: str | Path) -> Iterator[None]:
     lock = FileLock(str(folder / LOCK_FILE))
     try:
         _try_to_write(folder)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except Timeout as error:
         raise WorkDirError(_taken(folder, owner)) from error
     except OSError as error:
@@ -150,13 +160,11 @@ def _taken(folder: Path, owner: Path) -> str:
     """Name the other process, as far as it told of itself, and what to do."""
     start = f"work_dir {folder} is in use by another process"
     advice = "Wait until it has ended, or give another folder (--work-dir DIR)"
-    try:
-        told = json.loads(owner.read_text(encoding="utf-8"))
-        pid, host = int(told["pid"]), str(told["host"])
-        who = f"pid {pid} on {host}, since {told['since']}: {told['command']}"
-    except (OSError, ValueError, KeyError, TypeError):  # just begun, or of another version
+    told = _read_owner(owner)
+    if told is None:  # just begun, or of another version
         return f"{start}. {advice}"
-    if host == socket.gethostname() and not _is_alive(pid):
+    who = f"pid {told['pid']} on {told['host']}, since {told['since']}: {told['command']}"
+    if not runs_here(told["pid"], told["host"]):
         return (
             f"{start}, started by one that has ended ({who}), such as a worker of its data "
             "loader. Try again in a few seconds"
@@ -164,8 +172,15 @@ def _taken(folder: Path, owner: Path) -> str:
     return f"{start} ({who}). {advice}"
 
 
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # signal 0 would end the process there
+def is_held(folder: Path) -> bool:
+    """Whether a process holds a work dir, as far as it told; it is not asked for its lock."""
+    told = _read_owner(folder / OWNER_FILE)
+    return told is not None and runs_here(told["pid"], told["host"])
+
+
+def runs_here(pid: int, host: str) -> bool:
+    """Whether a process is running; of one on another machine nothing else is known."""
+    if host != socket.gethostname() or os.name == "nt":  # signal 0 would end the process there
         return True
     try:
         os.kill(pid, 0)
@@ -174,3 +189,12 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _read_owner(owner: Path) -> dict[str, Any] | None:
+    try:
+        told = json.loads(owner.read_text(encoding="utf-8"))
+        words = {key: str(told[key]) for key in ("host", "since", "command")}
+        return {"pid": int(told["pid"]), **words}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

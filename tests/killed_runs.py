@@ -70,6 +70,7 @@ class KillHook(Hook):
 
     In a config, ``count`` is a file with count, signal and a part of the work dir that is meant. It
     is taken away once it is read, so that the same command does not stop at the same place again.
+    A negative signal goes to the process that started this one.
     """
 
     priority = "LOWEST"
@@ -91,7 +92,7 @@ class KillHook(Hook):
     def _tick(self, runner, **_) -> None:
         self.left -= 1
         if self.left == -1:
-            os.kill(os.getpid(), self.signum)
+            os.kill(os.getpid() if self.signum > 0 else os.getppid(), abs(self.signum))
 
 
 CONFIG = """

@@ -6,8 +6,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
-from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -15,14 +15,17 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from pgf_plugin.bench.divergence import DivergedError, DivergenceHook
 from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
+from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory, release_memory
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
-from pgf_plugin.bench.progress import Progress, ProgressHook
+from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.provenance import data_files, encoder_of, environment
-from pgf_plugin.bench.result import RESULT_FILE, TrialResult
-from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
+from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
 from pgf_plugin.bench.selection import advice, rule_of
+from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
@@ -31,56 +34,93 @@ from pgf_plugin.work_dir import write_failure
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
+OUT_OF_MEMORY = "out of memory"
 
 
-def run_trial(trial: Trial, progress: Progress) -> TrialResult:
+def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
     """Train, choose the checkpoint by validation, test it once, and measure its latency.
 
     A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
     the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
-    failed, with its traceback in ``traceback.txt``, and does not stop the bench.
+    failed, with its traceback in ``traceback.txt``, and does not stop the bench. One whose training
+    runs out of memory begins anew, with the same batches computed in parts half as large.
 
     Raises:
         WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
-    result = TrialResult(
-        trial.model,
-        trial.seed,
-        trial.fingerprint,
-        dataset=trial.dataset,
-        setting=trial.setting,
-        selection=trial.metric,
-        date=datetime.now().astimezone().isoformat(" ", "seconds"),
-        config=trial.config.pretty_text,
-    )
+    traces = []
+    while True:
+        result = new_result(trial)
+        failure = _attempt(trial, writer, result)
+        if failure is None:
+            break
+        traces.append(failure.trace)
+        smaller = half_of(trial.config, result.micro_batch)
+        if failure.cause != OUT_OF_MEMORY or writer.status.state == "loading" or smaller is None:
+            result.status, result.cause, result.error = "failed", failure.cause, failure.error
+            break
+        release_memory()
+        begin(trial, result.retries + 1, smaller)
+        writer.state("loading")
+        writer.tell(f"out of memory, begins anew with micro-batches of {smaller}")
+    if traces:  # also where a later attempt was finished: somebody may want to know why it was
+        (trial.folder / TRACEBACK_FILE).write_text("\n".join(traces), encoding="utf-8")
+    if get_rank() == 0:
+        result.save(trial.folder)
+    writer.state(result.status)
+    return result
+
+
+def explained(folder: Path) -> Path:
+    """Where to look for why a trial failed: a process that was killed wrote no traceback."""
+    trace = folder / TRACEBACK_FILE
+    return trace if trace.exists() else folder / CONSOLE_FILE
+
+
+class Failure(NamedTuple):
+    """What an attempt at a trial raised; without its frames, which hold the memory of the model.
+
+    Attributes:
+        cause: ``'diverged'``, ``'out of memory'`` or ``'raised'``.
+        error: type and message.
+        trace: the whole traceback.
+    """
+
+    cause: str
+    error: str
+    trace: str
+
+
+def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure | None:
     try:
         found = prepare_folder(trial)
+        result.retries, result.micro_batch = smaller_batches(trial)
         # Of an earlier run, that this one replaces.
         for name in (RESULT_FILE, TRACEBACK_FILE, LOOKS_FILE):
             (trial.folder / name).unlink(missing_ok=True)
         with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
-            _train_and_test(trial, progress, result, found)
+            _train_and_test(trial, writer, result, found)
     except Exception as error:  # one trial must not take the others with it
         if isinstance(error, WorkDirError) or write_failure(error):
             raise
-        result.status = "failed"
-        result.error = f"{type(error).__name__}: {error}"
-        (trial.folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
-    if get_rank() == 0:
-        result.save(trial.folder)
-    return result
+        cause = "diverged" if isinstance(error, DivergedError) else "raised"
+        cause = OUT_OF_MEMORY if is_out_of_memory(error) else cause
+        return Failure(cause, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return None
 
 
 def _train_and_test(
-    trial: Trial, progress: Progress, result: TrialResult, found: Resumable | None
+    trial: Trial, writer: StatusWriter, result: TrialResult, found: Resumable | None
 ) -> None:
-    hook = ProgressHook(progress, trial.metric)
+    hook = ProgressHook(writer, trial.metric)
     if found and (warning := found.warning()):
-        progress.tell(warning)
-    runner = _build_runner(trial.config, found)
+        writer.tell(warning)
+    config = in_micro_batches(trial.config, result.micro_batch)
+    runner = _build_runner(config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
+    runner.register_hook(DivergenceHook())
     _check_selection(runner, trial.metric)
-    trial.config.dump(trial.folder / "config.py")
+    config.dump(trial.folder / "config.py")
     # What cannot be said must stop the trial before hours of training, not after.
     result.environment = environment(runner.model)
     result.encoder, result.encoder_weights = encoder_of(runner.model, trial.config)
@@ -89,6 +129,7 @@ def _train_and_test(
     result.train_seconds = hook.seconds
     trained = time.perf_counter()
     result.learning_curve = hook.curve
+    writer.state("testing")
     best = Path(runner.message_hub.get_info("best_ckpt"))
     runner.load_checkpoint(str(best))
     result.checkpoint = best.name

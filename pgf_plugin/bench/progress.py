@@ -1,17 +1,21 @@
-"""Shows how a bench gets on: a live line in a terminal, a line an epoch elsewhere."""
+"""Shows how a bench gets on: live lines in a terminal, a line an epoch elsewhere."""
 
 import math
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from pgf_plugin.bench.selection import DEFAULT_METRIC
+from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of, is_better
+from pgf_plugin.bench.status import StatusWriter, TrialStatus
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.evaluation import METRICS
 from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
@@ -24,23 +28,27 @@ class Progress:
     """Progress of a bench on one console.
 
     Args:
-        console: where to write. In a terminal, the running trial is one live line; elsewhere,
+        console: where to write. In a terminal, each running trial is one live line; elsewhere,
             each epoch is a line of its own.
-        num_trials: trials of the bench.
+        trials: of the bench, in the order of the plan.
     """
 
-    def __init__(self, console: Console, num_trials: int) -> None:
+    def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self.console = console
-        self.num_trials = num_trials
-        self._number = 0
-        self._label = ""
+        self._labels = {
+            trial.folder: f"[{number}/{len(trials)}] {trial.label}, seed {trial.seed}"
+            for number, trial in enumerate(trials, 1)
+        }
+        self._told: dict[Path, tuple[float, int, int]] = {}
         self._bars: Bars | None = None
+        self._lines: dict[Path, TaskID] = {}
 
-    def start(self, label: str, seed: int) -> None:
+    def start(self, trial: Trial) -> None:
         """A trial begins."""
-        self._number += 1
-        self._label = f"[{self._number}/{self.num_trials}] {label}, seed {seed}"
-        if self.console.is_terminal:
+        if not self.console.is_terminal:
+            self._print(trial, "loading")
+            return
+        if self._bars is None:
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
@@ -49,40 +57,56 @@ class Progress:
             )
             self._bars = Bars(*columns, console=self.console, transient=True)
             self._bars.start()
-            self._bars.add_task(self._label, total=None, news="loading")
-        else:
-            self._print("loading")
+        self._take_line(trial)
+        label = self._labels[trial.folder]
+        self._lines[trial.folder] = self._bars.add_task(label, total=None, news="loading")
 
-    def tell(self, news: str) -> None:
-        """Something that stays on the screen happened to the trial."""
-        self._print(news)
+    def show(self, trial: Trial, status: TrialStatus) -> None:
+        """Show what is new in the status of a running trial."""
+        began, notes, epochs = self._told.get(trial.folder, (status.began, 0, 0))
+        if began != status.began:  # another process has taken it over
+            notes = epochs = 0
+        self._told[trial.folder] = (status.began, len(status.notes), len(status.curve))
+        for note in status.notes[notes:]:
+            self._print(trial, note)
+        if self._bars is not None and trial.folder in self._lines:
+            said = f", best validation {status.metric}"
+            best = "" if status.best is None else f"{said} {status.best:.3f}"
+            self._bars.update(
+                self._lines[trial.folder],
+                completed=status.step,
+                total=status.of or None,
+                news=f"epoch {status.epoch}/{status.epochs}{best}" if status.of else status.state,
+            )
+            return
+        # The epochs of an earlier process were shown when it trained them.
+        for number in range(max(epochs, status.resumed), len(status.curve)):
+            score, top = status.curve[number], best_of(status.metric, status.curve[: number + 1])
+            said = f"validation {status.metric} {score:.3f} (best {top:.3f})"
+            self._print(trial, f"epoch {number + 1}/{status.epochs}, {said}")
 
-    def step(self, done: int, total: int, news: str) -> None:
-        """``done`` of ``total`` iterations are trained."""
-        if self._bars is not None:
-            self._bars.update(self._bars.task_ids[0], completed=done, total=total, news=news)
+    def tell(self, trial: Trial, news: str) -> None:
+        """Something that stays on the screen happened to a trial."""
+        self._print(trial, news)
 
-    def epoch(
-        self, number: int, total: int, score: float, best: float, metric: str = DEFAULT_METRIC
-    ) -> None:
-        """An epoch was validated."""
-        if self._bars is None:
-            said = f"validation {metric} {score:.3f} (best {best:.3f})"
-            self._print(f"epoch {number}/{total}, {said}")
-
-    def finish(self, summary: str) -> None:
+    def finish(self, trial: Trial, summary: str) -> None:
         """The trial ended; ``summary`` stays on the screen."""
-        self.stop()
-        self._print(summary)
+        self._take_line(trial)
+        self._print(trial, summary)
 
     def stop(self) -> None:
-        """Take the live line away, also where a trial was interrupted."""
+        """Take the live lines away, also where a bench was interrupted."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
 
-    def _print(self, news: str) -> None:
-        print_plain(self.console, f"{self._label}: {news}")
+    def _take_line(self, trial: Trial) -> None:
+        line = self._lines.pop(trial.folder, None)
+        if self._bars is not None and line is not None:
+            self._bars.remove_task(line)
+
+    def _print(self, trial: Trial, news: str) -> None:
+        print_plain(self.console, f"{self._labels[trial.folder]}: {news}")
 
 
 def print_plain(console: Console, text: str) -> None:
@@ -91,7 +115,7 @@ def print_plain(console: Console, text: str) -> None:
 
 
 class ProgressHook(Hook):
-    """Tells a :class:`Progress` what a ``Runner`` does, and keeps the learning curve.
+    """Tells a :class:`StatusWriter` what a ``Runner`` does, and keeps the learning curve.
 
     Both outlive a kill: they are in the checkpoints from which a trial goes on.
 
@@ -105,8 +129,8 @@ class ProgressHook(Hook):
         best_epoch: its epoch, counted from 1.
     """
 
-    def __init__(self, progress: Progress, metric: str = DEFAULT_METRIC) -> None:
-        self.progress = progress
+    def __init__(self, writer: StatusWriter, metric: str = DEFAULT_METRIC) -> None:
+        self.writer = writer
         self.metric = metric
         self.curve: list[float] = []
         self.best = -math.inf if METRICS[metric].higher_is_better else math.inf
@@ -136,6 +160,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Put the curve back, if the trial goes on."""
+        self.writer.state("training")
         saved, self._saved = self._saved, None
         self._start = time.perf_counter()
         if saved is None or runner.iter == 0:
@@ -143,13 +168,11 @@ class ProgressHook(Hook):
         self.curve = list(saved["curve"])
         self.best, self.best_epoch = saved["best"], saved["best_epoch"]
         self._start -= saved["seconds"]
-        self.progress.tell(f"goes on after epoch {runner.epoch}/{runner.max_epochs}")
+        self.writer.resumed(runner.epoch, runner.max_epochs, self.curve, self.best)
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""
-        epoch = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
-        best = "" if math.isinf(self.best) else f", best validation {self.metric} {self.best:.3f}"
-        self.progress.step(runner.iter + 1, runner.max_iters, epoch + best)
+        self.writer.step(runner.iter + 1, runner.max_iters, runner.epoch + 1, runner.max_epochs)
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
         """Note the validation metric."""
@@ -161,6 +184,6 @@ class ProgressHook(Hook):
             )
         score = float(metrics[self.metric])
         self.curve.append(score)
-        if score > self.best if METRICS[self.metric].higher_is_better else score < self.best:
+        if is_better(self.metric, score, self.best):
             self.best, self.best_epoch = score, runner.epoch
-        self.progress.epoch(runner.epoch, runner.max_epochs, score, self.best, self.metric)
+        self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)

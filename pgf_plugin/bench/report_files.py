@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pgf_plugin.bench.collect import Row, by_dataset
-from pgf_plugin.bench.execute import TRACEBACK_FILE
+from pgf_plugin.bench.execute import explained
 from pgf_plugin.bench.frame import write_frame
 from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import save_plot
@@ -86,8 +86,8 @@ def print_report(
         print_plain(console, f"{name + ':':<7} {path}")
     for result in bench.results:
         if result.status == "failed":
-            trace = result.folder(bench.work_dir) / TRACEBACK_FILE
-            print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {trace}")
+            where = explained(result.folder(bench.work_dir))
+            print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {where}")
 
 
 def _markdown(bench: "BenchResult", title: str, published: Sequence[Published]) -> str:

@@ -4,10 +4,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pgf_plugin.bench.names import row_label, trial_folder
+from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
@@ -53,6 +55,10 @@ class TrialResult:
         error: message of a failed trial; its traceback is in the trial's folder.
         dataset: name of the data in the table; empty where a bench has one.
         setting: name of the overrides in the table; empty where a bench has one.
+        cause: of a failed trial: ``'diverged'``, ``'out of memory'``, ``'raised'``, or
+            ``'process ended'`` where its process was killed from outside.
+        retries: how often it was begun again with smaller micro-batches, out of memory.
+        micro_batch: utterances computed at once, where that is less than a batch.
     """
 
     model: str
@@ -81,6 +87,9 @@ class TrialResult:
     error: str | None = None
     dataset: str = ""
     setting: str = ""
+    cause: str | None = None
+    retries: int = 0
+    micro_batch: int | None = None
 
     @property
     def label(self) -> str:
@@ -108,6 +117,20 @@ class TrialResult:
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return result
+
+
+def new_result(trial: Trial) -> TrialResult:
+    """Return the result of a trial of which nothing is known yet."""
+    return TrialResult(
+        trial.model,
+        trial.seed,
+        trial.fingerprint,
+        dataset=trial.dataset,
+        setting=trial.setting,
+        selection=trial.metric,
+        date=datetime.now().astimezone().isoformat(" ", "seconds"),
+        config=trial.config.pretty_text,
+    )
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,12 @@ from rich.console import Console
 
 from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
-from pgf_plugin.bench.execute import TRACEBACK_FILE, run_trial
+from pgf_plugin.bench.execute import explained
+from pgf_plugin.bench.executors import Executor, build
+from pgf_plugin.bench.folder import Plan, claim_folder, finished_before
 from pgf_plugin.bench.frame import results_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
-from pgf_plugin.bench.progress import Progress
+from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.bench.published import read_published
 from pgf_plugin.bench.report_files import print_report, write_report
 from pgf_plugin.bench.result import TrialResult
@@ -53,6 +56,8 @@ def run_bench(
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
     data_root: str | Path | None = None,
+    executor: str | Mapping[str, Any] | None = None,
+    workers: int | str | None = None,
     console: Console | None = None,
 ) -> BenchResult:
     """Run every trial of a bench config that is not finished yet, and report.
@@ -66,11 +71,17 @@ def run_bench(
         cfg_options: dotted key to value, for every trial.
         encoder: name of the text encoder for every trial.
         data_root: folder of the data for every trial.
+        executor: where the trials run, as ``bench.executor``, which it replaces: ``'serial'``,
+            ``'local'`` or ``'ray'``, or ``dict(type=name, **arguments)``. A script that gives
+            ``'local'`` needs the guard ``if __name__ == '__main__':``.
+        workers: trials at once, for the executor.
         console: where progress and table go; standard output where it is None.
 
     Raises:
         ConfigError: if the bench or one of its trials cannot work, before the first is run.
-        WorkDirError: if ``work_dir`` cannot be written to, or another process writes there.
+        DataError: if a later version of this package wrote into ``work_dir``.
+        WorkDirError: if ``work_dir`` cannot be written to, another process writes there, or it is
+            another bench's.
     """
     # Bound to the stream of now: the output of the trials is redirected, the bench's is not.
     console = console or Console(file=sys.stdout)
@@ -87,13 +98,12 @@ def run_bench(
         data_root=data_root,
     )
     raise_trial_problems(trials)
+    runs_on = build(executor or config.bench.get("executor"), workers=workers)
     title = config.bench.get("title") or Path(config.filename or "bench").stem
-    progress = Progress(console, len(trials))
     with held(folder, trials[0].config):
-        try:
-            results = [_run_or_reuse(trial, progress) for trial in trials]
-        finally:
-            progress.stop()
+        for news in claim_folder(folder, Plan.of(title, trials)):
+            print_plain(console, news)
+        results = run_trials(trials, runs_on, Progress(console, trials))
         reference = config.bench.get("reference") or ""
         bench = BenchResult(collect(results, folder, reference), results, folder)
         published = read_published(config.bench.get("published"))
@@ -102,22 +112,42 @@ def run_bench(
     return bench
 
 
-def _run_or_reuse(trial: Trial, progress: Progress) -> TrialResult:
-    progress.start(trial.label, trial.seed)
-    done = TrialResult.load(trial.folder)
-    if done and done.status == "finished" and done.fingerprint == trial.fingerprint:
-        progress.finish(f"finished before, {_test_score(done)}")
-        return done
-    with held(trial.folder, trial.config):
-        result = run_trial(trial, progress)
-    if result.status == "finished":
-        progress.finish(
-            f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
-            f"validation {result.selection} {result.val_score:.3f} ({result.train_seconds:.0f} s)"
-        )
-    else:
-        progress.finish(f"failed: {result.error}\n  see {trial.folder / TRACEBACK_FILE}")
-    return result
+def run_trials(
+    trials: Sequence[Trial], executor: Executor, progress: Progress
+) -> list[TrialResult]:
+    """Run the trials that are not finished.
+
+    Returns:
+        the results, in the order of ``trials``, whichever was finished first.
+    """
+    results: dict[Path, TrialResult] = {}
+    for trial in trials:
+        done, news = finished_before(trial)
+        if news:
+            progress.tell(trial, news)
+        if done:
+            progress.finish(trial, f"finished before, {_test_score(done)}")
+            results[trial.folder] = done
+    left = [trial for trial in trials if trial.folder not in results]
+    try:
+        with closing(executor.run(left, progress)) as ended:  # type: ignore[type-var]
+            for trial, result in ended:
+                results[trial.folder] = result
+                progress.finish(trial, _summary(trial, result))
+    finally:
+        progress.stop()
+    return [results[trial.folder] for trial in trials]
+
+
+def _summary(trial: Trial, result: TrialResult) -> str:
+    if result.status != "finished":
+        return f"failed: {result.error}\n  see {explained(trial.folder)}"
+    smaller = f", in micro-batches of {result.micro_batch}" if result.micro_batch else ""
+    return (
+        f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
+        f"validation {result.selection} {result.val_score:.3f} "
+        f"({result.train_seconds:.0f} s{smaller})"
+    )
 
 
 def _test_score(result: TrialResult) -> str:

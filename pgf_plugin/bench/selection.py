@@ -1,6 +1,6 @@
 """By which validation metric a bench chooses the checkpoint that it tests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -19,6 +19,17 @@ def metric_of(bench: Mapping[str, Any]) -> str:
 def rule_of(metric: str) -> str:
     """mmengine's word for the direction of a metric: ``'greater'`` or ``'less'``."""
     return "greater" if METRICS[metric].higher_is_better else "less"
+
+
+def is_better(metric: str, score: float, other: float) -> bool:
+    """Whether ``score`` is better than ``other``; NaN is never."""
+    return score > other if METRICS[metric].higher_is_better else score < other
+
+
+def best_of(metric: str, scores: Sequence[float]) -> float:
+    """The best of ``scores``; of those that are NaN, none, unless all are."""
+    known = [score for score in scores if score == score] or list(scores)
+    return max(known) if METRICS[metric].higher_is_better else min(known)
 
 
 def select_by(trial: Config, bench: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmengine.config import Config
+
 from pgf_plugin.cli.going_on import program, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir
 from pgf_plugin.config import load_config
@@ -29,6 +31,14 @@ def add_parser(commands) -> None:
     add_work_dir(parser)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of bench.models")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of bench.seeds")
+    parser.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="where trials run: serial (the default), local (several processes) or ray",
+    )
+    parser.add_argument(
+        "--workers", type=_workers, metavar="N", help="trials at once, or auto (executor local)"
+    )
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -74,11 +84,26 @@ def _run(args: argparse.Namespace) -> int:
         found = dry_run(cfg, cfg.work_dir, **of_trials)
         print_dry_run(found)
         return int(bool(found.problems))
-    bench = run_bench(cfg, cfg.work_dir, **of_trials)
+    place = {"executor": _executor(args, cfg), "workers": args.workers}
+    bench = run_bench(cfg, cfg.work_dir, **of_trials, **place)
     finished = [result for result in bench.results if result.status == "finished"]
     if finished:
         print(_next_command(bench.work_dir, finished[0]))
     return int(len(finished) < len(bench.results))
+
+
+def _workers(text: str) -> int | str:
+    """Read ``--workers``; what is no number is refused by the executor."""
+    return int(text) if text.isdecimal() else text
+
+
+def _executor(args: argparse.Namespace, cfg: Config) -> str | None:
+    """The executor of the command line; several workers need one that can have them."""
+    configured = (cfg.get("bench") or {}).get("executor")
+    if isinstance(configured, dict) and configured.get("type") == args.executor:
+        return None  # the config has its arguments
+    several = args.workers is not None and not configured
+    return args.executor or ("local" if several else None)
 
 
 def _next_command(work_dir: Path, result: "TrialResult") -> str:

@@ -43,7 +43,10 @@ _COMMANDS = {
 }
 """Name of a command to its module in this package and its line in ``pgf --help``."""
 
-_OF_TWO_WORDS: dict[tuple[str, ...], str] = {("bench", "compare"): "bench-compare"}
+_OF_TWO_WORDS: dict[tuple[str, ...], str] = {
+    ("bench", "compare"): "bench-compare",
+    ("bench", "watch"): "bench-watch",
+}
 """Commands of two words, to the name of their parser, which ``pgf --help`` does not list."""
 
 

@@ -14,6 +14,7 @@ from pgf_plugin.cli.going_on import same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
 from pgf_plugin.errors import WorkDirFailedError
 from pgf_plugin.interrupts import Interrupted, watched_signals
+from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
 
@@ -29,6 +30,11 @@ def add_parser(commands) -> None:
         RESUME, action="store_true", help="go on from the newest checkpoint in the work dir"
     )
     parser.add_argument("--seed", type=int, help="random seed (randomness.seed)")
+    parser.add_argument(
+        "--launcher",
+        choices=LAUNCHERS,
+        help="how the processes of a data-parallel run were started (torchrun: pytorch)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -52,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, work_dir: list[str]) -> None:
     needs = ("train_dataloader", "train_cfg", "optim_wrapper")
     cfg = checked_config_from(args, needs=needs, seed=args.seed)
-    with held(cfg.work_dir, cfg):
+    if args.launcher is not None:
+        cfg.launcher = args.launcher
+    with held(cfg.work_dir, cfg), joined_processes(cfg):
         work_dir.append(cfg.work_dir)
         resumes = args.resume or (cfg.get("resume") and not cfg.get("load_from"))
         warning = _resume(cfg) if resumes else _begin_anew(cfg)
@@ -61,7 +69,7 @@ def _train(args: argparse.Namespace, work_dir: list[str]) -> None:
             runner.logger.warning(warning)
         train(runner)
     best = runner.message_hub.runtime_info.get("best_ckpt")
-    if best:
+    if best and is_first_process(cfg):
         # The copy of the config that the runner wrote holds what the command line changed.
         written = Path(runner.work_dir, Path(cfg.filename).name)
         command = shlex.join(["pgf", "test", *(os.path.relpath(file) for file in (written, best))])

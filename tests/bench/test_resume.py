@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import shlex
 import shutil
 import signal
@@ -11,52 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_runs import CONFIG, assert_same, in_child
+from killed_benches import BenchCommand
+from killed_runs import assert_same
 from mmengine.config import Config
 
 from pgf_plugin.bench import Trial, TrialResult
 from pgf_plugin.bench.resume import prepare_folder
-from pgf_plugin.cli import main
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.errors import DataError
 
-TIMES = ("train_seconds", "wall_seconds", "ms_per_utterance", "date", "fingerprint", "config")
 MOMENTS = 59
 """Of a trial: four epochs with validation, the test, and what may come after."""
-
-BENCH = """
-bench = dict(
-    title="Killed", seeds=[0],
-    models={"Mean": dict(model=model), "Last": dict(model=dict(model, pooling="cls"))})
-model = dict()
-"""
-
-
-class BenchCommand:
-    """``pgf bench`` of two small models, in a process of its own."""
-
-    def __init__(self, folder: Path, more: str = "") -> None:
-        self.work_dir, self.kill, self.output = folder / "out", folder / "kill", folder / "printed"
-        config = folder / "bench.py"
-        config.write_text(CONFIG.format(kill=self.kill) + BENCH + more)
-        self.argv = ["bench", str(config), "--work-dir", str(self.work_dir)]
-
-    def __call__(self, moment: str | None = None, *options: str) -> tuple[int, str]:
-        """Run, with ``moment`` = count, signal and part of a trial's folder."""
-        if moment is not None:
-            self.kill.write_text(moment)
-        status = in_child(lambda: main([*self.argv, *options]), self.output)
-        return status, self.output.read_text()
-
-    def results(self) -> list[dict]:
-        """What ``results.json`` says of the trials, without times."""
-        trials = json.loads((self.work_dir / "results.json").read_text())["trials"]
-        return [{k: v for k, v in trial.items() if k not in TIMES} for trial in trials]
-
-    def table(self) -> str:
-        """The table without its last column, which is a time."""
-        lines = (self.work_dir / "table.md").read_text().splitlines()
-        return "\n".join(re.sub(r"\|[^|]*\|$", "|", line) for line in lines)
 
 
 @pytest.fixture(scope="module")
