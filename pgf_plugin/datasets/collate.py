@@ -1,6 +1,7 @@
 """Samples to a batch, padded to the longest sequence that the batch itself holds or to a length."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -79,21 +80,26 @@ def pad(
     Returns:
         The padded values, and the mask (B, T) bool, True where a step is real.
     """
-    counts = np.array([len(sequence) for sequence in sequences])
-    steps = max(int(counts.max()), 1) if length is None else length
+    counts = [len(sequence) for sequence in sequences]
+    steps = max(*counts, 1) if length is None else length
     shape = (len(sequences), steps, *sequences[0].shape[1:])
     # Memory of torch: numpy's is given back and faulted in again from batch to batch.
-    padded = torch.empty(shape, dtype=torch.from_numpy(np.empty(0, sequences[0].dtype)).dtype)
+    padded = torch.empty(shape, dtype=_torch_dtype(sequences[0].dtype))
     values = padded.numpy()
     small = values.nbytes <= _SMALL_BYTES  # then filling all at once costs less than row by row
     if small:
         values.fill(fill)
-    for row, sequence in zip(values, sequences, strict=True):
-        row[: len(sequence)] = sequence
+    for row, sequence, count in zip(values, sequences, counts, strict=True):
+        row[:count] = sequence
         if not small:
-            row[len(sequence) :] = fill
-    mask = np.arange(steps) < counts[:, None]  # (B, T)
+            row[count:] = fill
+    mask = np.arange(steps) < np.array(counts)[:, None]  # (B, T)
     return padded, torch.from_numpy(mask)
+
+
+@lru_cache(maxsize=16)
+def _torch_dtype(dtype: np.dtype) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
 class _Lengths(NamedTuple):

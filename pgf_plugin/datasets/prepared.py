@@ -41,6 +41,7 @@ class PreparedSequences(LazySequences):
         self._scaler = scaler
         self.offsets = self._selected.offsets
         self._lengths = self._selected.lengths
+        self._starts = raw.offsets[self._selected.rows]
         self.width = raw.width
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
@@ -61,9 +62,9 @@ class PreparedSequences(LazySequences):
 
     def _raw_parts(self, rows: IndexArray) -> list[NDArray[np.float32]]:
         raw, selected = self._selected.base, self._selected
-        if not isinstance(raw, RaggedArray | StoredSequences):
+        if not isinstance(raw, (RaggedArray, StoredSequences)):
             return [selected[row] for row in rows.tolist()]
-        starts = raw.offsets[selected.rows[rows]]
+        starts = self._starts[rows]
         return _slices(raw.values, starts, starts + self._lengths[rows])
 
 
