@@ -34,7 +34,7 @@ class MSADataSample(BaseDataElement):
         What mmengine does to hold fields of these names is done once and copied, which costs a
         tenth.
         """
-        known = _field_sets(cls, tuple(fields))
+        known = _field_sets(tuple(fields))
         samples = []
         for row in zip(*fields.values(), strict=True):
             sample = cls.__new__(cls)
@@ -47,9 +47,9 @@ class MSADataSample(BaseDataElement):
 
 
 @lru_cache(maxsize=8)
-def _field_sets(kind: type[MSADataSample], fields: tuple[str, ...]) -> list[tuple[str, set[str]]]:
+def _field_sets(fields: tuple[str, ...]) -> list[tuple[str, set[str]]]:
     """The sets in which a sample keeps the names of its fields; each sample needs its own."""
-    sample = kind(**dict.fromkeys(fields))
+    sample = MSADataSample(**dict.fromkeys(fields))
     return [(name, value) for name, value in vars(sample).items() if isinstance(value, set)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -81,15 +82,17 @@ def pad(
         The padded values, and the mask (B, T) bool, True where a step is real.
     """
     counts = [len(sequence) for sequence in sequences]
-    steps = max(*counts, 1) if length is None else length
+    steps = max(1, *counts) if length is None else length
     shape = (len(sequences), steps, *sequences[0].shape[1:])
-    # Memory of torch: numpy's is given back and faulted in again from batch to batch.
-    padded = torch.empty(shape, dtype=_torch_dtype(sequences[0].dtype))
-    values = padded.numpy()
-    small = values.nbytes <= _SMALL_BYTES  # then filling all at once costs less than row by row
+    dtype = sequences[0].dtype
+    # Filling a small batch at once costs less than filling it row by row. The memory is torch's:
+    # numpy's is given back and faulted in again from batch to batch.
+    small = dtype.itemsize * prod(shape) <= _SMALL_BYTES
     if small:
-        values.fill(fill)
-    for row, sequence, count in zip(values, sequences, counts, strict=True):
+        padded = torch.full(shape, fill, dtype=_torch_dtype(dtype))
+    else:
+        padded = torch.empty(shape, dtype=_torch_dtype(dtype))
+    for row, sequence, count in zip(padded.numpy(), sequences, counts, strict=True):
         row[:count] = sequence
         if not small:
             row[count:] = fill

@@ -11,8 +11,8 @@ from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
 STD_FLOOR = 1e-6
 """Features whose deviation is smaller, relative to their size, are taken as constant."""
 
-_RUN = 2**15
-"""Values that are standardized with one call: more than most batches have of one modality."""
+_RUN = 2**12
+"""Values that are standardized with one call of numpy."""
 
 
 @dataclass(frozen=True)

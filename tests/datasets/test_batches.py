@@ -72,6 +72,25 @@ def test_a_batch_is_that_of_its_samples(paths, kind, name):
     assert_same_batch(msa_collate(drawn), msa_collate([data[index] for index in INDICES]))
 
 
+@pytest.mark.parametrize("kind", ["store", "pickle"])
+def test_features_too_large_to_keep_make_the_same_batch(paths, kind, monkeypatch):
+    kept = msa_collate(dataset(paths[kind], text_features=True).__getitems__(INDICES))
+    monkeypatch.setattr("pgf_plugin.datasets.prepared.KEPT_BYTES", 0)
+    assert_same_batch(
+        msa_collate(dataset(paths[kind], text_features=True).__getitems__(INDICES)), kept
+    )
+
+
+def test_a_worker_is_not_sent_what_batches_keep(paths, encoder):
+    data = dataset(paths["store"], tokenizer=encoder)
+    assert data[0]["input_ids"].size
+    size = len(pickle.dumps(data))
+    batch = msa_collate(data.__getitems__(INDICES))
+    sent = pickle.dumps(data)
+    assert len(sent) == size
+    assert_same_batch(msa_collate(pickle.loads(sent).__getitems__(INDICES)), batch)
+
+
 def test_a_batch_of_tokens_is_that_of_its_samples(paths, encoder):
     data = dataset(paths["store"], tokenizer=encoder)
     for settings in ({}, dict(pad_to=dict(text=4), truncate=True), dict(pad_to_multiple_of=8)):
