@@ -1,6 +1,6 @@
 """The loaders that ``data.py`` compares, each in a process of its own that does what it is told.
 
-    python benchmarks/_data_sides.py SIDE FILE
+    python benchmarks/_data_sides.py SIDE FILE BATCH_SIZE
 
 reads names of methods of :class:`Side` from standard input, one a line, and answers each with a
 line of JSON: so sides can take turns, and what else the machine does meets all of them.
@@ -21,9 +21,6 @@ from typing import Any, NamedTuple
 from _timing import peak_memory
 from synthetic_mosi import DIMS, STEPS
 
-BATCH_SIZE = 16
-"""Of MMSA's configs for MulT, MISA and Self-MM on CMU-MOSI, if no other is told."""
-
 WHOLE_EPOCH = 10**6
 """Batches in a pool of which there is only one."""
 
@@ -32,7 +29,7 @@ SPLITS = ("train", "val", "test")
 Loader = Callable[[], Iterator[Any]]
 
 
-def mmsa(file: str, *, tokens: bool) -> Loader:
+def mmsa(file: str, batch_size: int, *, tokens: bool) -> Loader:
     """MMSA's loader."""
     from MMSA.data_loader import MMDataLoader
 
@@ -48,18 +45,25 @@ def mmsa(file: str, *, tokens: bool) -> Loader:
         "need_normalized": False,
         "feature_dims": list(DIMS.values()),
         "seq_lens": list(STEPS.values()),
-        "batch_size": BATCH_SIZE,
+        "batch_size": batch_size,
     }
     return lambda: MMDataLoader(args, 0)["train"]
 
 
 def ours(
-    file: str, *, tokens: bool, raw: bool = False, pool: int = 0, first: bool = False
+    file: str,
+    batch_size: int,
+    *,
+    tokens: bool,
+    raw: bool = False,
+    pool: int = 0,
+    first: bool = False,
 ) -> Loader:
     """This package's datasets, from a store or from the pickle itself.
 
     Args:
         file: the store or the pickle.
+        batch_size: samples in a batch.
         tokens: whether text is tokens, else features.
         raw: whether audio and vision are left as they are in the file.
         pool: batches in a pool of samples sorted by length; 0 for batches in random order.
@@ -81,9 +85,9 @@ def ours(
     def build() -> Iterator[Any]:
         train, _, _ = (MSADataset(file, split, **options) for split in SPLITS)
         if not pool:
-            return DataLoader(train, BATCH_SIZE, shuffle=True, collate_fn=msa_collate)
+            return DataLoader(train, batch_size, shuffle=True, collate_fn=msa_collate)
         sampler = DefaultSampler(train, shuffle=True, seed=0)
-        batches = LengthBucketSampler(sampler, BATCH_SIZE, pool_batches=pool, key="total")
+        batches = LengthBucketSampler(sampler, batch_size, pool_batches=pool, key="total")
         return DataLoader(train, batch_sampler=batches, collate_fn=msa_collate)
 
     return build
@@ -123,18 +127,23 @@ class Side:
     Args:
         name: kind of text and name of the side, such as ``'tokens/store'``.
         file: what it reads.
+        batch_size: samples in a batch.
     """
 
-    def __init__(self, name: str, file: str) -> None:
+    def __init__(self, name: str, file: str, batch_size: int) -> None:
         text, side = name.split("/")
         kind = SIDES[text][side]
         self._file, self._ours = Path(file), kind.make is ours
         begin = perf_counter()
-        self._build = kind.make(file, **kind.arguments)
+        self._build = kind.make(file, batch_size, **kind.arguments)
         self.imports = perf_counter() - begin
         self._counting = ExitStack()
         self._peak = self._counting.enter_context(peak_memory())
         self._loader: Any = None
+
+    def ask(self, method: str) -> Any:
+        """Call a method by its name, as :meth:`RemoteSide.ask` does."""
+        return getattr(self, method)()
 
     def evict(self) -> None:
         """Drop the files from the cache of the system, so that they are read from the disk."""
@@ -183,9 +192,9 @@ class Side:
 class RemoteSide:
     """A :class:`Side` in a process of its own; a context that ends it."""
 
-    def __init__(self, name: str, file: str) -> None:
+    def __init__(self, name: str, file: str, batch_size: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, name, file],
+            [sys.executable, __file__, name, file, str(batch_size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -208,11 +217,11 @@ class RemoteSide:
         return json.loads(stdout.readline())
 
 
-def _serve(name: str, file: str) -> None:
+def _serve(name: str, file: str, batch_size: str) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever the libraries print
-    side = Side(name, file)
+    side = Side(name, file, int(batch_size))
     for line in sys.stdin:
-        print(json.dumps(getattr(side, line.strip())()), file=answers, flush=True)
+        print(json.dumps(side.ask(line.strip())), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Loading CMU-MOSI's features: the store of this package against MMSA's own loader.
 
     python -m pip install MMSA
-    python benchmarks/data.py [--quick] [--rounds N] [--out FILE]
+    python benchmarks/data.py [--quick] [--rounds N] [--batch-size N] [--out FILE]
 
 Data: synthetic, of the shape of MMSA's unaligned file (1284 / 229 / 686 utterances, 50 / 500 / 375
 steps of 768 / 5 / 20 features). Each side has a process of its own; all have the same batch size,
@@ -14,6 +14,9 @@ no workers, and give the tensors that a model takes:
   The sides take turns, epoch by epoch;
 - peak memory: resident memory over what the process had after its imports, pages of mapped files
   included, over the whole of it.
+
+Set ``OMP_NUM_THREADS=1`` on a busy machine: MMSA's loader stacks samples with all threads of torch,
+which then wait for each other, and would seem slower than it is.
 
 A ratio is MMSA's value divided by the side's of the same round (of an epoch: of the same turn),
 the median of all, with the smallest and the largest median of a round.
@@ -31,42 +34,48 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _data_sides import BATCH_SIZE, SIDES, RemoteSide
+from _data_sides import SIDES, RemoteSide, Side
 from synthetic_mosi import write_synthetic_mosi
+
+BATCH_SIZE = 16
+"""Of MMSA's configs for MulT, MISA and Self-MM on CMU-MOSI."""
 
 EPOCHS = 9
 COLD = ("MMSA", "store")
 """Sides that are measured with a cold cache, too."""
 
 Values = dict[str, Any]
+Results = dict[str, dict[str, list[Values]]]
+"""Kind of text and name of a side to its values, round by round."""
+
+Start = Callable[[str, str], AbstractContextManager[Any]]
+"""Makes of the name of a side and its file what can be asked for the methods of ``Side``."""
 
 
-def run(folder: Path, *, share: float, rounds: int) -> dict[str, dict[str, list[Values]]]:
+def run(
+    folder: Path, *, share: float, rounds: int, start: Start
+) -> dict[str, dict[str, list[Values]]]:
     """Write the data, convert them, and measure every side.
 
     Args:
         folder: where the data go.
         share: of CMU-MOSI's number of utterances.
-        rounds: how often everything is repeated, in new processes.
-
-    Returns:
-        Kind of text and name of a side to its values, round by round.
+        rounds: how often everything is repeated.
+        start: how a side is started; without a process of its own its memory means nothing.
     """
     files = {"pickle": write_synthetic_mosi(folder / "unaligned_50.pkl", share)}
     files["store"] = folder / "store"
     _convert(files["pickle"], files["store"])
-    results: dict[str, dict[str, list[Values]]] = {
-        text: {name: [] for name in sides} for text, sides in SIDES.items()
-    }
+    results: Results = {text: {name: [] for name in sides} for text, sides in SIDES.items()}
     for number in range(rounds):
         for text in SIDES:
-            for name, values in _round(text, files).items():
+            for name, values in _round(text, files, start).items():
                 results[text][name].append(values)
             print(f"round {number + 1} of {rounds}: {text}", file=sys.stderr)
     return results
@@ -79,13 +88,17 @@ def _convert(source: Path, store: Path) -> None:
         raise SystemExit("pgf data convert failed")
 
 
-def _round(text: str, files: dict[str, Path]) -> dict[str, Values]:
+def _round(text: str, files: dict[str, Path], start: Start) -> dict[str, Values]:
     """Measure every side with this kind of text once."""
     values: dict[str, Values] = {}
+
+    def started(name: str) -> AbstractContextManager[Any]:
+        return start(f"{text}/{name}", str(files[SIDES[text][name].source]))
+
     with ExitStack() as stack:
         sides = {}
-        for name, kind in SIDES[text].items():
-            side = stack.enter_context(RemoteSide(f"{text}/{name}", str(files[kind.source])))
+        for name in SIDES[text]:
+            side = stack.enter_context(started(name))
             values[name] = {"first_batch_s": side.ask("first_batch"), "epoch_s": []}
             sides[name] = side
         for turn in range(EPOCHS + 1):
@@ -96,7 +109,7 @@ def _round(text: str, files: dict[str, Path]) -> dict[str, Values]:
         for name, side in sides.items():
             values[name] |= side.ask("report")
     for name in COLD:  # now that nothing maps the files any more
-        with RemoteSide(f"{text}/{name}", str(files[SIDES[text][name].source])) as side:
+        with started(name) as side:
             side.ask("evict")
             values[name] |= {"cold_first_batch_s": side.ask("first_batch")}
             values[name] |= {"cold_epoch_s": side.ask("epoch")}
@@ -104,13 +117,16 @@ def _round(text: str, files: dict[str, Path]) -> dict[str, Values]:
 
 
 def ratios(base: list[Values], side: list[Values], key: str) -> list[float]:
-    """MMSA's value divided by the side's, the median of each round; empty if not measured."""
+    """MMSA's value divided by the side's, the median of each round.
+
+    Empty for what was not measured, or is zero: of few data, a side may need no memory beyond its
+    imports.
+    """
     found = []
     for mine, other in zip(base, side, strict=True):
-        if key in other:
-            pairs = zip(_listed(mine[key]), _listed(other[key]), strict=True)
-            # Of few data, a side may need no memory beyond its imports.
-            found.append(median(a / (b or 1) for a, b in pairs))
+        pairs = list(zip(_listed(mine[key]), _listed(other.get(key, 0)), strict=True))
+        if all(value for _, value in pairs):
+            found.append(median(a / b for a, b in pairs))
     return found
 
 
@@ -127,7 +143,7 @@ COLUMNS = {
 }
 
 
-def table(results: dict[str, dict[str, list[Values]]]) -> str:
+def table(results: Results) -> str:
     """The results as a Markdown table, with ratios to MMSA's side of the same kind of text."""
     titles = ["text", "side", *(title for title, *_ in COLUMNS.values())]
     titles.append("padded / real: text, audio, vision, all")
@@ -151,7 +167,10 @@ def _cell(base: list[Values], side: list[Values], key: str, unit: str, factor: f
     if side is base:
         return cell
     found = ratios(base, side, key)
-    return f"{cell}, {median(found):.1f}x ({min(found):.1f} to {max(found):.1f})"
+    if not found:
+        return cell
+    spread = f" ({min(found):.1f} to {max(found):.1f})" if len(found) > 1 else ""
+    return f"{cell}, {median(found):.1f}x{spread}"
 
 
 def _flat(values: Iterable[Any]) -> list[float]:
@@ -163,17 +182,24 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="few utterances, one round")
+    parser.add_argument("--quick", action="store_true", help="few utterances, one process")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions (default: 3)")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="default: 16, as MMSA")
     parser.add_argument("--out", metavar="FILE", help="where to write the numbers, as JSON")
     parser.add_argument("--folder", metavar="DIR", help="where the data go (default: temporary)")
     args = parser.parse_args(argv)
     place = nullcontext(args.folder) if args.folder else tempfile.TemporaryDirectory()
+
+    def start(name: str, file: str) -> AbstractContextManager[Any]:
+        if args.quick:
+            return nullcontext(Side(name, file, args.batch_size))
+        return RemoteSide(name, file, args.batch_size)
+
     with place as folder:
         share, rounds = (0.03, 1) if args.quick else (1.0, args.rounds)
-        results = run(Path(folder), share=share, rounds=rounds)
+        results = run(Path(folder), share=share, rounds=rounds, start=start)
     print(
-        f"Synthetic data, batches of {BATCH_SIZE}, no workers; OMP_NUM_THREADS="
+        f"Synthetic data, batches of {args.batch_size}, no workers, OMP_NUM_THREADS="
         f"{os.environ.get('OMP_NUM_THREADS', 'unset')}, load of the machine "
         f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs."
     )
