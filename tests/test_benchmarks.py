@@ -21,12 +21,17 @@ def run(name, *arguments):
 def test_data(tmp_path):
     pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
     told = run("data.py", "--quick", "--out", tmp_path / "out.json")
-    assert "| store, text features | " in told
+    assert "| tokens | store, bucketed | " in told
     results = json.loads((tmp_path / "out.json").read_text())
-    for side, result in results.items():
-        assert result["batches"] == 3, side
-        assert result["epoch_s"] > 0
-    waste = results["store, text features, bucketed"]["padding_waste"]
+    for text, sides in results.items():
+        for side, (values,) in sides.items():
+            assert values["batches"] == 3, (text, side)
+            assert min(values["epoch_s"]) > 0
+        for side in ("MMSA", "store"):
+            (values,) = sides[side]
+            assert values["cold_first_batch_s"] > 0
+    (values,) = results["text features"]["store, bucketed"]
+    waste = values["padding_waste"]
     assert waste.keys() == {"text", "audio", "vision", "all"}
     assert all(value >= 1 for value in waste.values())
 

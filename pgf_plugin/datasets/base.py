@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
 from pgf_plugin.datasets.epochs import epoch_of
-from pgf_plugin.datasets.features import FeatureTable, IndexArray
+from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.planting_oracle import describe_planted, planted_note
 from pgf_plugin.datasets.prepared import gather
 from pgf_plugin.datasets.sample_batch import SampleBatch
@@ -146,17 +146,17 @@ class BaseMSADataset(Dataset):
         tokens = () if self._tokens is None else ("input_ids", "pad_token_id")
         return ("sample_id", "raw_text", "label", *tokens, *self._feature_modalities)
 
-    def column(self, key: str, rows: IndexArray) -> Any:
-        """What the samples ``rows``, (B,), have under ``key`` before the transforms, one each.
+    def column(self, key: str, rows: Sequence[int]) -> Any:
+        """What the samples ``rows``, B of them, have under ``key`` before the transforms, one each.
 
         Labels come as an array (B, n_out), all else as a list.
         """
         table = self.table
         if key in ("sample_id", "raw_text"):
             values = table.ids if key == "sample_id" else table.texts
-            return [values[row] for row in rows.tolist()]
+            return [values[row] for row in rows]
         if key == "label":
-            return table.labels[rows]
+            return table.labels[np.asarray(rows, np.int64)]
         if self._tokens is not None and key == "pad_token_id":
             return [self._tokens.pad_token_id] * len(rows)
         if self._tokens is not None and key == "input_ids":

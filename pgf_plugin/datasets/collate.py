@@ -1,6 +1,8 @@
 """Samples to a batch, padded to the longest sequence that the batch itself holds or to a length."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -79,21 +81,28 @@ def pad(
     Returns:
         The padded values, and the mask (B, T) bool, True where a step is real.
     """
-    counts = np.array([len(sequence) for sequence in sequences])
-    steps = max(int(counts.max()), 1) if length is None else length
+    counts = [len(sequence) for sequence in sequences]
+    steps = max(1, *counts) if length is None else length
     shape = (len(sequences), steps, *sequences[0].shape[1:])
-    # Memory of torch: numpy's is given back and faulted in again from batch to batch.
-    padded = torch.empty(shape, dtype=torch.from_numpy(np.empty(0, sequences[0].dtype)).dtype)
-    values = padded.numpy()
-    small = values.nbytes <= _SMALL_BYTES  # then filling all at once costs less than row by row
+    dtype = sequences[0].dtype
+    # Filling a small batch at once costs less than filling it row by row. The memory is torch's:
+    # numpy's is given back and faulted in again from batch to batch.
+    small = dtype.itemsize * prod(shape) <= _SMALL_BYTES
     if small:
-        values.fill(fill)
-    for row, sequence in zip(values, sequences, strict=True):
-        row[: len(sequence)] = sequence
+        padded = torch.full(shape, fill, dtype=_torch_dtype(dtype))
+    else:
+        padded = torch.empty(shape, dtype=_torch_dtype(dtype))
+    for row, sequence, count in zip(padded.numpy(), sequences, counts, strict=True):
+        row[:count] = sequence
         if not small:
-            row[len(sequence) :] = fill
-    mask = np.arange(steps) < counts[:, None]  # (B, T)
+            row[count:] = fill
+    mask = np.arange(steps) < np.array(counts)[:, None]  # (B, T)
     return padded, torch.from_numpy(mask)
+
+
+@lru_cache(maxsize=16)
+def _torch_dtype(dtype: np.dtype) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
 class _Lengths(NamedTuple):

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pgf_plugin.datasets.base import BaseMSADataset, Sample
 
@@ -18,13 +16,12 @@ class SampleBatch(Sequence["Sample"]):
 
     Args:
         dataset: the dataset, without transforms.
-        indices: of the samples, (B,).
+        indices: of the B samples.
     """
 
     def __init__(self, dataset: "BaseMSADataset", indices: Sequence[int]) -> None:
         self._dataset = dataset
         self._indices = indices
-        self._rows = np.asarray(indices, np.int64)
         self._made: list[Sample] | None = None
 
     @property
@@ -34,7 +31,7 @@ class SampleBatch(Sequence["Sample"]):
 
     def column(self, key: str) -> Any:
         """The values of all samples under ``key``, as ``dataset.column`` gives them."""
-        return self._dataset.column(key, self._rows)
+        return self._dataset.column(key, self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)

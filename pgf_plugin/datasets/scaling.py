@@ -11,8 +11,8 @@ from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
 STD_FLOOR = 1e-6
 """Features whose deviation is smaller, relative to their size, are taken as constant."""
 
-_TILE = 1024
-"""Features that are standardized in one run of numpy's innermost loop."""
+_RUN = 2**12
+"""Values that are standardized with one call of numpy."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +46,24 @@ class FeatureScaler:
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale ``values``, (steps, D)."""
-        return self.scale_in_place(values.copy())
+        return np.clip((values - self.mean) / self.std, -self.limit, self.limit)
 
-    def scale_in_place(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scale ``values``, (steps, D), where they are, and return them."""
-        mean, std = self._tiled
-        several = len(mean) // max(1, values.shape[1])
-        whole = len(values) - len(values) % max(1, several)
-        if several > 1 and values.flags.c_contiguous:
-            # numpy's loop over so few features costs more than what it computes.
-            _standardize(values[:whole].reshape(-1, len(mean)), mean, std)
-            _standardize(values[whole:], self.mean, self.std)
-        else:
-            _standardize(values, self.mean, self.std)
-        return np.clip(values, -self.limit, self.limit, out=values)
+    def scale_in_place(self, values: NDArray[np.float32]) -> None:
+        """Scale ``values``, (steps, D), where they are."""
+        if not values.flags.c_contiguous:
+            values[...] = self(values)
+            return
+        # One row of numbers against another: numpy's loop over a few features at a time costs
+        # several times what it computes.
+        flat, (mean, std) = values.reshape(-1), self._repeated
+        for start in range(0, len(flat), len(mean) or 1):
+            run = flat[start : start + len(mean)]
+            np.subtract(run, mean[: len(run)], out=run)
+            np.divide(run, std[: len(run)], out=run)
+            run.clip(-self.limit, self.limit, out=run)
 
     @cached_property
-    def _tiled(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation of several steps, one after the other."""
-        several = max(1, _TILE // max(1, len(self.mean)))
-        return np.tile(self.mean, several), np.tile(self.std, several)
-
-
-def _standardize(
-    values: NDArray[np.float32], mean: NDArray[np.float32], std: NDArray[np.float32]
-) -> None:
-    np.subtract(values, mean, out=values)
-    np.divide(values, std, out=values)
+    def _repeated(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation of many steps, one after the other."""
+        steps = max(1, _RUN // max(1, len(self.mean)))
+        return np.tile(self.mean, steps), np.tile(self.std, steps)

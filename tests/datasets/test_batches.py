@@ -72,6 +72,25 @@ def test_a_batch_is_that_of_its_samples(paths, kind, name):
     assert_same_batch(msa_collate(drawn), msa_collate([data[index] for index in INDICES]))
 
 
+@pytest.mark.parametrize("kind", ["store", "pickle"])
+def test_features_too_large_to_keep_make_the_same_batch(paths, kind, monkeypatch):
+    kept = msa_collate(dataset(paths[kind], text_features=True).__getitems__(INDICES))
+    monkeypatch.setattr("pgf_plugin.datasets.prepared.KEPT_BYTES", 0)
+    assert_same_batch(
+        msa_collate(dataset(paths[kind], text_features=True).__getitems__(INDICES)), kept
+    )
+
+
+def test_a_worker_is_not_sent_what_batches_keep(paths, encoder):
+    data = dataset(paths["store"], tokenizer=encoder)
+    assert data[0]["input_ids"].size
+    size = len(pickle.dumps(data))
+    batch = msa_collate(data.__getitems__(INDICES))
+    sent = pickle.dumps(data)
+    assert len(sent) == size
+    assert_same_batch(msa_collate(pickle.loads(sent).__getitems__(INDICES)), batch)
+
+
 def test_a_batch_of_tokens_is_that_of_its_samples(paths, encoder):
     data = dataset(paths["store"], tokenizer=encoder)
     for settings in ({}, dict(pad_to=dict(text=4), truncate=True), dict(pad_to_multiple_of=8)):
@@ -124,16 +143,19 @@ def test_data_samples_made_together_are_those_made_one_by_one():
     assert MSADataSample.make_batch(sample_id=[], raw_text=[]) == []
 
 
-@pytest.mark.parametrize("width", [1, 5, 20, 768, 1500])
+@pytest.mark.parametrize("width", [0, 1, 5, 768, 40_000])
 @pytest.mark.parametrize("steps", [0, 1, 7, 300])
-def test_tiles_scale_as_the_formula_says(width, steps):
+def test_a_batch_is_scaled_as_the_formula_says(width, steps):
     rng = np.random.default_rng(width)
     training = rng.normal(3, 2, (50, width)).astype(np.float32)
     values = rng.normal(3, 20, (steps, width)).astype(np.float32)
     scaler = FeatureScaler.fit(training, 5.0)
     expected = np.clip((values - scaler.mean) / scaler.std, -5, 5)
     np.testing.assert_array_equal(scaler(values), expected)
-    np.testing.assert_array_equal(scaler(values[:, ::-1][:, ::-1]), expected)
+    for order in "CF":
+        scaled = values.copy(order)
+        scaler.scale_in_place(scaled)
+        np.testing.assert_array_equal(scaled, expected)
 
 
 def test_a_store_is_opened_without_reading_its_features(tmp_path):
