@@ -33,7 +33,7 @@ class Progress:
         trials: of the bench, in the order of the plan.
     """
 
-    def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
+    def __init__(self, console: Console, trials: Sequence[Trial] = ()) -> None:
         self.console = console
         self._labels = {
             trial.folder: f"[{number}/{len(trials)}] {trial.label}, seed {trial.seed}"
@@ -43,8 +43,10 @@ class Progress:
         self._bars: Bars | None = None
         self._lines: dict[Path, TaskID] = {}
 
-    def start(self, trial: Trial) -> None:
-        """A trial begins."""
+    def start(self, trial: Trial, label: str | None = None) -> None:
+        """A trial begins; ``label`` is how it is called, where it is not one of the plan."""
+        if label is not None:
+            self._labels[trial.folder] = label
         if not self.console.is_terminal:
             self._print(trial, "loading")
             return
@@ -81,9 +83,10 @@ class Progress:
             return
         # The epochs of an earlier process were shown when it trained them.
         for number in range(max(epochs, status.resumed), len(status.curve)):
-            score, top = status.curve[number], best_of(status.metric, status.curve[: number + 1])
-            said = f"validation {status.metric} {score:.3f} (best {top:.3f})"
-            self._print(trial, f"epoch {number + 1}/{status.epochs}, {said}")
+            score, so_far = status.curve[number], status.curve[: number + 1]
+            best_so_far = best_of(so_far, status.higher_is_better)
+            said = f"validation {status.metric} {score:.3f} (best {best_so_far:.3f})"
+            self._print(trial, f"epoch {status.curve_epochs[number]}/{status.epochs}, {said}")
 
     def tell(self, trial: Trial, news: str) -> None:
         """Something that stays on the screen happened to a trial."""

@@ -1,5 +1,6 @@
 """By which validation metric a bench chooses the checkpoint that it tests."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,10 @@ def is_better(metric: str, score: float, other: float) -> bool:
     return score > other if METRICS[metric].higher_is_better else score < other
 
 
-def best_of(metric: str, scores: Sequence[float]) -> float:
-    """The best of ``scores``; of those that are NaN, none, unless all are."""
-    known = [score for score in scores if score == score] or list(scores)
-    return max(known) if METRICS[metric].higher_is_better else min(known)
+def best_of(scores: Sequence[float], higher_is_better: bool) -> float:
+    """The best of ``scores``; one that is NaN only where all are."""
+    known = [score for score in scores if not math.isnan(score)] or list(scores)
+    return max(known) if higher_is_better else min(known)
 
 
 def select_by(trial: Config, bench: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import write_json
 from pgf_plugin.bench.selection import DEFAULT_METRIC
+from pgf_plugin.evaluation import METRICS
 
 STATUS_FILE = "status.json"
 ENDED = ("finished", "failed", "interrupted")
@@ -33,7 +34,9 @@ class TrialStatus:
         epoch: epoch that is trained, counted from 1.
         epochs: epochs of the training.
         metric: validation metric by which the checkpoint is chosen.
-        curve: its value after each epoch.
+        higher_is_better: direction of the metric.
+        curve: its value after each validation.
+        curve_epochs: epoch of each validation; 0 for those of earlier processes.
         best: best of them.
         resumed: how many of them an earlier process trained.
         notes: what else happened, in words.
@@ -55,7 +58,9 @@ class TrialStatus:
     epoch: int = 0
     epochs: int = 0
     metric: str = DEFAULT_METRIC
+    higher_is_better: bool = False
     curve: list[float] = field(default_factory=list)
+    curve_epochs: list[int] = field(default_factory=list)
     best: float | None = None
     resumed: int = 0
     notes: list[str] = field(default_factory=list)
@@ -83,9 +88,18 @@ class StatusWriter:
     Args:
         trial: whose folder exists.
         listener: is told of every change, also of those that come too fast to be written.
+        higher_is_better: direction of the trial's metric; None where it is one of
+            :data:`~pgf_plugin.evaluation.METRICS`.
     """
 
-    def __init__(self, trial: Trial, listener: Callable[[TrialStatus], None] | None = None) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        listener: Callable[[TrialStatus], None] | None = None,
+        higher_is_better: bool | None = None,
+    ) -> None:
+        if higher_is_better is None:
+            higher_is_better = METRICS[trial.metric].higher_is_better
         self.status = TrialStatus(
             trial.model,
             trial.seed,
@@ -93,6 +107,7 @@ class StatusWriter:
             trial.dataset,
             trial.setting,
             metric=trial.metric,
+            higher_is_better=higher_is_better,
         )
         self._folder = trial.folder
         self._listener = listener
@@ -124,11 +139,13 @@ class StatusWriter:
         self.status.resumed = len(curve)
         self.status.notes.append(f"goes on after epoch {epoch}/{epochs}")
         self.validated(epoch, epochs, curve, best)
+        self.status.curve_epochs = [0] * len(curve)
 
     def validated(self, epoch: int, epochs: int, curve: list[float], best: float) -> None:
         """An epoch was validated."""
         self.status.epoch, self.status.epochs = epoch, epochs
         self.status.curve, self.status.best = list(curve), best
+        self.status.curve_epochs.append(epoch)
         self._write()
 
     def _write(self, unless_written_after: float = math.inf) -> None:

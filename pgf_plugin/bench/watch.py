@@ -17,6 +17,7 @@ from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of
 from pgf_plugin.bench.status import ENDED, TrialStatus
 from pgf_plugin.errors import DataError
+from pgf_plugin.evaluation import METRICS
 from pgf_plugin.work_dir import is_held, runs_here
 
 SILENT = 600.0
@@ -91,7 +92,8 @@ class View:
         scored = [trial for trial in self.trials if trial.best is not None]
         if not scored:
             return None
-        best = best_of(self.metric, [trial.best or 0.0 for trial in scored])
+        higher = METRICS[self.metric].higher_is_better
+        best = best_of([trial.best or 0.0 for trial in scored], higher)
         return next(trial for trial in scored if trial.best == best)
 
     @property

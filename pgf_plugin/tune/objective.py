@@ -13,8 +13,9 @@ from mmengine.runner import Runner
 
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.plan import Trial as Run
-from pgf_plugin.bench.progress import Progress, ProgressHook
+from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.resume import prepare_folder
+from pgf_plugin.bench.status import StatusWriter, TrialStatus
 from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.training import train
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
 CONFIG_FILE = "config.py"
+
+
+Show = Callable[[TrialStatus], None]
+"""Is told how a run gets on."""
 
 
 class PrunedError(Exception):
@@ -69,9 +74,9 @@ class ObjectiveHook(ProgressHook):
     """
 
     def __init__(
-        self, progress: Progress, settings: Settings, hopeless: Callable[[int, float], bool]
+        self, writer: StatusWriter, settings: Settings, hopeless: Callable[[int, float], bool]
     ) -> None:
-        super().__init__(progress)
+        super().__init__(writer)
         self._metric = settings.metric
         self._higher = settings.higher_is_better
         self._hopeless = hopeless
@@ -82,13 +87,6 @@ class ObjectiveHook(ProgressHook):
         super().before_train(runner)
         for step, value in enumerate(self.curve, start=1):
             self._hopeless(step, value)
-
-    def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Move the bar."""
-        news = f"epoch {runner.epoch + 1}/{runner.max_epochs}"
-        if self.curve:
-            news += f", best validation {self._metric} {self.best:.4g}"
-        self.progress.step(runner.iter + 1, runner.max_iters, news)
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
         """Note the metric.
@@ -101,11 +99,7 @@ class ObjectiveHook(ProgressHook):
         self.curve.append(value)
         if value > self.best if self._higher else value < self.best:
             self.best, self.best_epoch = value, runner.epoch
-        if not self.progress.console.is_terminal:
-            self.progress.tell(
-                f"epoch {runner.epoch}/{runner.max_epochs}, validation {self._metric} "
-                f"{value:.4g} (best {self.best:.4g})"
-            )
+        self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)
         if self._hopeless(len(self.curve), value) and runner.iter < runner.max_iters:
             raise PrunedError
 
@@ -120,8 +114,10 @@ class ObjectiveHook(ProgressHook):
         return value
 
 
-def run_trial(search: Search, trial: "Trial", progress: Progress) -> TrialRecord:
+def run_trial(search: Search, trial: "Trial", show: Show) -> TrialRecord:
     """Train a trial and record how it ended; what it prints goes to ``console.log``.
+
+    ``show`` is told how its runs get on.
 
     A run that was interrupted goes on from its newest checkpoint, to the same numbers. A trial that
     raises is recorded as failed, with its traceback in ``traceback.txt``.
@@ -134,7 +130,7 @@ def run_trial(search: Search, trial: "Trial", progress: Progress) -> TrialRecord
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK_FILE).unlink(missing_ok=True)
     try:
-        _train_seeds(search, trial, progress, record)
+        _train_seeds(search, trial, show, record)
         record.value = statistics.fmean(record.values)
     except PrunedError:
         record.state = "pruned"
@@ -148,7 +144,7 @@ def run_trial(search: Search, trial: "Trial", progress: Progress) -> TrialRecord
     return record
 
 
-def _train_seeds(search: Search, trial: "Trial", progress: Progress, record: TrialRecord) -> None:
+def _train_seeds(search: Search, trial: "Trial", show: Show, record: TrialRecord) -> None:
     """Train the seeds, and note each in the record; the first alone can be pruned."""
 
     def hopeless(step: int, value: float) -> bool:
@@ -156,11 +152,20 @@ def _train_seeds(search: Search, trial: "Trial", progress: Progress, record: Tri
         return trial.should_prune()
 
     for place, seed in enumerate(search.settings.seeds):
+        run = _run_of(search, record, seed)
+        writer = StatusWriter(run, show, search.settings.higher_is_better)
         hook = ObjectiveHook(
-            progress, search.settings, (lambda step, value: False) if place else hopeless
+            writer, search.settings, (lambda step, value: False) if place else hopeless
         )
         try:
-            _train(search, record, seed, hook)
+            _train(run, hook)
+            writer.state("finished")
+        except PrunedError:
+            writer.state("finished")
+            raise
+        except BaseException as error:
+            writer.state("failed" if isinstance(error, Exception) else "interrupted")
+            raise
         finally:
             record.seconds += hook.seconds
             if place == 0:
@@ -172,12 +177,10 @@ def _train_seeds(search: Search, trial: "Trial", progress: Progress, record: Tri
             raise ConfigError("train_cfg: the run ended before its first validation")
 
 
-def _train(search: Search, record: TrialRecord, seed: int, hook: ObjectiveHook) -> None:
-    folder = trial_folder(search.work_dir, record.number)
-    run = _run_of(search, record, seed, folder)
+def _train(run: Run, hook: ObjectiveHook) -> None:
     found = prepare_folder(run)
     if found and (warning := found.warning()):
-        hook.progress.tell(warning)
+        hook.writer.tell(warning)
     mode = "w" if found is None else "a"
     with (
         (run.folder / CONSOLE_FILE).open(mode, encoding="utf-8") as file,
@@ -193,17 +196,18 @@ def _train(search: Search, record: TrialRecord, seed: int, hook: ObjectiveHook) 
             raise
 
 
-def _run_of(search: Search, record: TrialRecord, seed: int, folder: Path) -> Run:
+def _run_of(search: Search, record: TrialRecord, seed: int) -> Run:
     """The run of one seed; its config is written beside it, with the test set."""
     complete = search.config(record.params, seed)
-    run_folder = folder / f"seed_{seed}"
+    run_folder = trial_folder(search.work_dir, record.number) / f"seed_{seed}"
     run_folder.mkdir(parents=True, exist_ok=True)
     complete.dump(run_folder / CONFIG_FILE)
     config = without_test(complete)
     mark = fingerprint(config)
     config.work_dir = str(run_folder)
     config.experiment_name = f"tune_{record.number}_{seed}_{mark[:6]}"
-    return Run(model="tune", seed=seed, config=config, folder=run_folder, fingerprint=mark)
+    metric = search.settings.metric
+    return Run("tune", seed, config, run_folder, mark, metric=metric)
 
 
 def _build_runner(config: Config, found: Resumable | None) -> Runner:

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 from pgf_plugin.bench.fingerprint import fingerprint
+from pgf_plugin.bench.plan import Trial as Run
 from pgf_plugin.bench.progress import Progress, print_plain
 from pgf_plugin.checkpoint_files import remove_checkpoints
 from pgf_plugin.config import check_config, config_error
@@ -30,15 +32,6 @@ from pgf_plugin.work_dir import held
 
 TABLE_WIDTH = 160
 """Columns at least, where the output is a file: it has no width of its own."""
-
-
-class SearchProgress(Progress):
-    """Progress of a search, which may begin in the middle."""
-
-    def start_trial(self, number: int, label: str, seed: int) -> None:
-        """Trial ``number``, counted from 0, begins."""
-        self._number = number
-        self.start(label, seed)
 
 
 class TuneResult(NamedTuple):
@@ -118,27 +111,29 @@ def _run_all(search: Search, records: list[TrialRecord], console: Console) -> No
     if size is not None and size < total:
         print_plain(console, f"The space has {size} combinations: {size} trials, not {total}")
         total = size
-    progress = SearchProgress(console, total)
+    progress = Progress(console)
     for number in sorted(set(range(total)) - {record.number for record in records}):
         if settings.timeout and (spent := sum(r.seconds for r in records)) >= settings.timeout:
             print_plain(console, f"tune.timeout: the trials took {spent:.0f} s, no other is begun")
             break
-        _run_one(search, records, number, progress)
+        _run_one(search, records, number, total, progress)
     _settle(search, records)
 
 
 def _run_one(
-    search: Search, records: list[TrialRecord], number: int, progress: SearchProgress
+    search: Search, records: list[TrialRecord], number: int, total: int, progress: Progress
 ) -> None:
     trial = next_trial(records, search.settings, number)
-    progress.start_trial(number, label_of(trial.params), search.settings.seeds[0])
+    seed = search.settings.seeds[0]
+    line = Run("tune", seed, search.cfg, trial_folder(search.work_dir, number), search.mark)
+    progress.start(line, f"[{number + 1}/{total}] {label_of(trial.params)}, seed {seed}")
     try:
-        record = run_trial(search, trial, progress)
+        record = run_trial(search, trial, partial(progress.show, line))
     finally:
         progress.stop()
     records.append(record)
     records.sort(key=lambda each: each.number)
-    progress.finish(_summary(search, record))
+    progress.finish(line, _summary(search, record))
     _settle(search, records, newest=record)
 
 

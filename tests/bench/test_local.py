@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import shlex
 import shutil
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 from killed_benches import BenchCommand, wait_until
 from killed_runs import assert_same, in_child
+from mmengine.hooks import Hook
 
 from pgf_plugin.cli import main
+from pgf_plugin.registry import HOOKS
 
 MOMENTS = 59
 """Of a trial, as its hooks see them."""
@@ -166,3 +169,35 @@ def test_a_damaged_result_is_set_aside_and_its_trial_alone_repeated(undisturbed,
     assert "Mean, seed 0: finished before" in printed
     assert (bench.work_dir / "Mean" / "seed_0" / "result.json").stat().st_mtime_ns == stamp
     assert_same(bench.results(), undisturbed.results())
+
+
+def test_a_disk_that_is_full_for_a_worker_stops_the_bench_and_keeps_what_is_finished(
+    undisturbed, tmp_path
+):
+    more = 'bench["models"]["Last"]["custom_hooks"] = [dict(type="LimitHook")]\n'
+    bench = BenchCommand(tmp_path, LOCAL.replace("workers=2", "workers=1") + more)
+    status, printed = bench()
+    assert status == 1
+    folder = bench.work_dir / "Last" / "seed_0"
+    assert f"pgf bench: error: work_dir {folder} has become full (" in printed
+    assert f"To go on:\n  python -m pgf_plugin {shlex.join(bench.argv)}\n" in printed
+    assert "Traceback" not in printed
+    os.environ["PGF_TEST_ROOM"] = "1"  # somebody has made some
+    try:
+        status, printed = bench()
+    finally:
+        del os.environ["PGF_TEST_ROOM"]
+    assert status == 0, printed
+    assert "Mean, seed 0: finished before" in printed
+    assert "Last, seed 0: goes on after epoch 2/4" in printed
+    assert_same(bench.results(), undisturbed.results())
+
+
+@HOOKS.register_module()
+class LimitHook(Hook):
+    """Lets no file grow in the third epoch, as on a full disk, unless there is room."""
+
+    def before_save_checkpoint(self, runner, checkpoint) -> None:
+        if runner.epoch == 3 and "PGF_TEST_ROOM" not in os.environ:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))

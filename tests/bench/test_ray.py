@@ -1,6 +1,7 @@
 """Trials as tasks of Ray: two nodes on this machine, one of which is killed."""
 
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -81,6 +82,26 @@ def test_a_lost_node_loses_nothing(undisturbed, tmp_path):
     assert_same(bench.results(), undisturbed.results())
     assert [trial["model"] for trial in bench.results()] == ["Mean", "Last"]
     assert not list(bench.work_dir.rglob(SHARED_FILE))
+
+
+@pytest.mark.slow
+def test_a_bench_on_this_machine_alone_ends_at_a_signal_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    more = IMPORTS + "train_cfg.update(max_epochs=300)\n"
+    bench = BenchCommand(tmp_path, more + 'bench["executor"] = dict(type="ray")\n')
+    driver = bench.start()
+    wait_until(lambda: any(len(s["curve"]) > 2 for s in bench.statuses().values()), seconds=120)
+    os.kill(driver, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(driver, 0)[1]) == 143
+    printed = bench.output.read_text()
+    assert "pgf bench: ended by SIGTERM. Finished trials are kept" in printed
+    assert "Traceback" not in printed
+    states = [status["state"] for status in bench.statuses().values()]
+    assert set(states) <= {"interrupted", "finished"}
+    status, printed = bench()
+    assert status == 0, printed
+    assert "goes on after epoch" in printed
+    assert [len(trial["learning_curve"]) for trial in bench.results()] == [300, 300]
 
 
 def test_a_folder_that_a_node_does_not_share_is_named(tmp_path):

@@ -32,7 +32,7 @@ from pgf_plugin.errors import (
     check_text,
     require_extra,
 )
-from pgf_plugin.interrupts import SIGNALS, watched_signals
+from pgf_plugin.interrupts import SIGNALS, Interrupted, requested_signal, watched_signals
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 SHARED_FILE = ".pgf_shared"
@@ -120,6 +120,10 @@ class RayExecutor(Executor):
                 for ref in ended:
                     trial = running.pop(ref)
                     yield trial, self._result(ref, trial)
+        except KeyboardInterrupt as error:  # what Ray makes of any signal in the middle of a wait
+            if isinstance(error, Interrupted) or (signum := requested_signal()) is None:
+                raise
+            raise Interrupted(signum) from error
         finally:
             self._end_all(list(running))
             if connected:
@@ -134,9 +138,12 @@ class RayExecutor(Executor):
         logging.getLogger("ray").setLevel(logging.ERROR)
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         quiet = {"log_to_driver": False, "configure_logging": False}
-        local = {} if self.address else {"include_dashboard": False}
         try:
-            _within(_ANSWER, self._ray.init, address=self.address, **quiet, **local)
+            if self.address in (None, "local"):
+                # Not in a thread: what Ray starts here would end with it.
+                self._ray.init(address=self.address, include_dashboard=False, **quiet)
+            else:
+                _within(_ANSWER, self._ray.init, address=self.address, **quiet)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"bench.executor.address: no Ray cluster answers at {self.address!r} "
