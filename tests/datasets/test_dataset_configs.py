@@ -20,7 +20,7 @@ def test_all_are_found():
 @pytest.mark.parametrize("name", NAMES)
 def test_defines_what_a_leaf_config_needs_and_nothing_else(name):
     config = Config.fromfile(FOLDER / f"{name}.py")
-    assert set(config) - {"data_root"} == {
+    assert set(config) - {"data_root", "encoder_architecture"} == {
         "encoder", "feature_dims", *LOADERS, "val_evaluator", "test_evaluator",
     }  # fmt: skip
     for loader in LOADERS:
