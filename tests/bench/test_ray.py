@@ -87,7 +87,7 @@ def test_a_lost_node_loses_nothing(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_a_bench_on_this_machine_alone_ends_at_a_signal_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    more = IMPORTS + "train_cfg.update(max_epochs=300)\n"
+    more = IMPORTS + "train_cfg.update(max_epochs=100)\n"
     bench = BenchCommand(tmp_path, more + 'bench["executor"] = dict(type="ray")\n')
     driver = bench.start()
     wait_until(lambda: any(len(s["curve"]) > 2 for s in bench.statuses().values()), seconds=120)
@@ -101,7 +101,7 @@ def test_a_bench_on_this_machine_alone_ends_at_a_signal_and_goes_on(tmp_path, mo
     status, printed = bench()
     assert status == 0, printed
     assert "goes on after epoch" in printed
-    assert [len(trial["learning_curve"]) for trial in bench.results()] == [300, 300]
+    assert [len(trial["learning_curve"]) for trial in bench.results()] == [100, 100]
 
 
 def test_a_folder_that_a_node_does_not_share_is_named(tmp_path):
