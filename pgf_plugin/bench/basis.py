@@ -7,10 +7,10 @@ from typing import Any
 from pgf_plugin.bench.result import TrialResult
 
 _OUTCOME = {
-    *("model", "seed", "dataset", "setting", "status", "error"),
+    *("model", "seed", "dataset", "setting", "status", "error", "cause", "retries"),
     *("metrics", "selection", "val_score", "best_epoch", "checkpoint", "learning_curve"),
     *("trainable", "total", "trainable_without_encoder", "ms_per_utterance", "train_seconds"),
-    *("wall_seconds", "date", "config"),
+    *("wall_seconds", "date", "config", "fingerprint"),
 }
 """Fields of a trial that name it or are its outcome; all others are what it stands on."""
 
@@ -31,7 +31,9 @@ def common_to_all(results: Iterable[TrialResult]) -> dict[str, str]:
 
 def differing(first: TrialResult, second: TrialResult) -> dict[str, tuple[str, str]]:
     """What two trials do not stand on alike: both values, ``'none'`` where one lacks it."""
-    one, two = provenance(first), provenance(second)
+    one, two = (
+        {"fingerprint": trial.fingerprint, **provenance(trial)} for trial in (first, second)
+    )
     return {
         key: (one.get(key, "none"), two.get(key, "none"))
         for key in dict.fromkeys([*one, *two])

@@ -20,7 +20,6 @@ class Setups:
         for result in contents.results:
             if result.status == "finished":
                 setup = provenance(result)
-                setup.pop("fingerprint", None)  # each trial has its own
                 key = json_text(setup)
                 self._found.setdefault(key, setup)
                 self._numbers[id(result)] = places.setdefault(key, len(places) + 1)
