@@ -30,9 +30,12 @@ def count_flops(model: nn.Module, inputs: Batch) -> dict[str, int]:
     Returns:
         operations by the name of a component.
     """
-    with torch.no_grad(), _everything_is_counted() as counter:
-        with spending(model, counter.get_total_flops) as spent:
-            model(inputs)
+    with (
+        torch.no_grad(),
+        _everything_is_counted() as counter,
+        spending(model, counter.get_total_flops) as spent,
+    ):
+        model(inputs)
     return {name: int(operations) for name, operations in spent.items()}
 
 

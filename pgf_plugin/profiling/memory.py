@@ -1,10 +1,10 @@
 """Peak memory of a forward pass, beyond the weights and the batch."""
 
-import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -26,36 +26,38 @@ def peak_on_gpu(model: nn.Module, inputs: Batch) -> int:
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def peaks_on_cpu(config: dict[str, Any], cases: Sequence[Case]) -> list[int] | None:
-    """Resident bytes at most during a forward pass, beyond those before it, for each of ``cases``.
+def peaks_on_cpu(
+    configs: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]
+) -> dict[str, list[int]] | None:
+    """Resident bytes at most during a forward pass, beyond those before it.
 
-    Measured in a process of its own, where nothing else was allocated before.
+    Measured in a process of their own, which did nothing else before.
 
     Args:
-        config: of the model.
+        configs: of the models, by label.
         cases: what to run.
 
     Returns:
-        one number a case; None where the system does not tell (it takes Linux's ``/proc``).
+        one number a case, by label; None where the system does not tell (it takes Linux's
+        ``/proc``).
 
     Raises:
         RuntimeError: if the process failed, with the end of what it said.
     """
     if not can_be_told():
         return None
-    request = pickle.dumps((config, list(cases), torch.get_num_threads()))
+    models = [dict(config) for config in configs.values()]
     done = subprocess.run(
         [sys.executable, "-m", "pgf_plugin.profiling.resident"],
-        input=request,
+        input=pickle.dumps((models, list(cases), torch.get_num_threads())),
         capture_output=True,
-        # What is freed goes back to the system at once: what a case has left would hide the next.
-        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"},
     )
     lines = done.stdout.decode(errors="replace").splitlines()
-    told = [line.removeprefix(SENTINEL) for line in lines if line.startswith(SENTINEL)]
-    if done.returncode or len(told) != len(cases):
+    told = [int(line.removeprefix(SENTINEL)) for line in lines if line.startswith(SENTINEL)]
+    if done.returncode or len(told) != len(models) * len(cases):
         said = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
         raise RuntimeError(
             f"the process that measures memory ended with {done.returncode}: " + "\n".join(said)
         )
-    return [int(peak) for peak in told]
+    rows = iter(told)
+    return {label: list(islice(rows, len(cases))) for label in configs}

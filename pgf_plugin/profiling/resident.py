@@ -1,12 +1,15 @@
 """The process that measures resident memory: ``python -m pgf_plugin.profiling.resident``.
 
-Reads a pickled model config, cases and a number of threads from the process that started it, and
-prints one number a case.
+Reads pickled model configs, cases and a number of threads from the process that started it, and
+prints one number a model and case.
 """
 
+import ctypes
 import pickle
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,21 +33,34 @@ def can_be_told() -> bool:
         return False
 
 
-@torch.inference_mode()
 def main() -> None:
     """Measure what stands on the standard input."""
-    config, cases, threads = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
+    configs, cases, threads = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
     torch.set_num_threads(threads)
     load_entry_points()
-    model = build_model(config)
-    device = torch.device("cpu")
+    for config in configs:
+        for peak in _peaks(config, cases):
+            print(f"{SENTINEL}{peak}", flush=True)
+
+
+@torch.inference_mode()
+def _peaks(config: dict[str, Any], cases: Sequence[Case]) -> Iterator[int]:
+    model, device = build_model(config), torch.device("cpu")
     model(synthetic_batch(model, Case(1, Lengths(4, 4, 4)), device))  # what is loaded only once
     for case in cases:
         inputs = synthetic_batch(model, case, device)
+        _give_back()
         _CLEAR.write_text(_RESET_PEAK)
         before = _resident("VmRSS")
         model(inputs)
-        print(f"{SENTINEL}{max(0, _resident('VmHWM') - before)}", flush=True)
+        yield max(0, _resident("VmHWM") - before)
+
+
+def _give_back() -> None:
+    """Return what was freed to the system: what a case has left would hide the next."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is not None:
+        trim(0)
 
 
 def _resident(field: str) -> int:

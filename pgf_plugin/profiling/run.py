@@ -110,19 +110,18 @@ def _measure(
 ) -> dict[str, list[Cell]]:
     """Latency and memory of every model in every case."""
     cells: dict[str, list[Cell]] = {label: [] for label in models}
-    peaks: dict[str, list[int] | None] = {}
-    for label, config in configs.items():
-        if device.type == "cpu":
-            tell(f"{label}: memory")
-            peaks[label] = peaks_on_cpu(dict(config["model"]), cases)
+    peaks: dict[str, list[int]] | None = None
+    if device.type == "cpu":
+        tell("memory")
+        peaks = peaks_on_cpu({label: each["model"] for label, each in configs.items()}, cases)
     for number, case in enumerate(cases):
         tell(f"batch size {case.batch_size}, lengths {case.lengths}")
         inputs = {label: synthetic_batch(model, case, device) for label, model in models.items()}
         seconds = _time(models, inputs, repeats, device)
         for label, model in models.items():
-            told = peaks.get(label)
-            on_gpu = device.type == "cuda"
-            peak = peak_on_gpu(model, inputs[label]) if on_gpu else told and told[number]
+            peak = None if peaks is None else peaks[label][number]
+            if device.type == "cuda":
+                peak = peak_on_gpu(model, inputs[label])
             p50, p95 = (float(each) for each in np.percentile(seconds[label], (50, 95)))
             components = time_components(model, inputs[label], repeats)
             cells[label].append(Cell(case, p50, p95, repeats, peak, components))
