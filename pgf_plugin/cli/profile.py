@@ -7,11 +7,17 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from pgf_plugin.bench.result import json_text
 from pgf_plugin.cli.options import add_config, run_config_from
 from pgf_plugin.config import check_config, config_error
-
-BATCH_SIZES = (1, 8, 32)
-REPEATS = 20
+from pgf_plugin.profiling import (
+    check_device,
+    parse_lengths,
+    print_profile,
+    profile_configs,
+    write_profile,
+)
+from pgf_plugin.profiling.run import BATCH_SIZES, REPEATS
 
 
 def add_parser(commands) -> None:
@@ -55,15 +61,6 @@ def add_parser(commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print the tables."""
-    from pgf_plugin.bench.result import json_text
-    from pgf_plugin.profiling import (
-        check_device,
-        parse_lengths,
-        print_profile,
-        profile_configs,
-        write_profile,
-    )
-
     check_device(args.device)
     lengths = [parse_lengths(word) for word in args.lengths or ()]
     profile = profile_configs(

@@ -1,5 +1,6 @@
 """Peak memory of a forward pass, beyond the weights and the batch."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def peaks_on_cpu(
         [sys.executable, "-m", "pgf_plugin.profiling.resident"],
         input=pickle.dumps((models, list(cases), torch.get_num_threads())),
         capture_output=True,
+        # glibc otherwise keeps ever larger pieces for itself, and a peak hangs on those before.
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072"},
     )
     lines = done.stdout.decode(errors="replace").splitlines()
     told = [int(line.removeprefix(SENTINEL)) for line in lines if line.startswith(SENTINEL)]

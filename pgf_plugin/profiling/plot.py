@@ -7,7 +7,6 @@ from typing import Any
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.profiling.components import COMPONENTS
 from pgf_plugin.profiling.result import Profile
-from pgf_plugin.profiling.table import lengths_heading
 
 _INCHES_A_BAR = 0.28
 _STYLES = ("-", "--", ":", "-.")
@@ -34,7 +33,7 @@ def save_plot(profile: Profile, path: Path) -> None:
     _draw_components(parts[1].subplots(), profile)
     environment = profile.environment
     figure.suptitle(
-        f"Inference on {environment.get('device')} ({environment.get('threads')} threads): "
+        f"Inference on {environment.get('device')} (threads: {environment.get('threads')}): "
         "random weights, synthetic batches"
     )
     image = BytesIO()
@@ -69,31 +68,35 @@ def _scale(axes: Any, profile: Profile) -> None:
     axes.set_yscale("log")
     axes.set_xticks(sizes, map(str, sizes))
     axes.set_xlabel("batch size")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.tick_params(axis="y", which="minor", labelsize="x-small")
     axes.grid(alpha=0.3, which="both")
 
 
 def _draw_components(axes: Any, profile: Profile) -> None:
     """Bars of milliseconds an utterance, the models of a case beside each other."""
-    names, places, place = [], [], 0.0
+    names, places, height = [], [], 0.0
     for number, reference in enumerate(profile.models[0].cells):
         for model in profile.models:
             cell = model.cells[number]
             left = 0.0
             for index, component in enumerate(COMPONENTS):
                 width = 1000 * cell.components[component] / cell.case.batch_size
-                axes.barh(place, width, left=left, color=f"C{index}", height=0.8)
+                axes.barh(height, width, left=left, color=f"C{index}", height=0.8)
                 left += width
             size, lengths = reference.case
-            names.append(_literal(f"{model.label}, batch {size}, {lengths}"))
-            places.append(place)
-            place += 1
-        place += 0.6
+            names.append(_literal(f"{model.label}, batch {size}, length {lengths}"))
+            places.append(height)
+            height += 1
+        height += 0.6
     axes.set_yticks(places, names, fontsize="small")
     axes.invert_yaxis()
-    axes.set_xlabel(f"ms an utterance, by component; lengths: {lengths_heading(profile)}")
+    axes.set_xlabel("ms an utterance, by component")
     for index, component in enumerate(COMPONENTS):
         axes.barh(0, 0, color=f"C{index}", label=component)
-    axes.legend(fontsize="small", ncols=len(COMPONENTS), loc="lower right", frameon=True)
+    place = dict(loc="lower center", bbox_to_anchor=(0.5, 1.0))  # above, where no bar is
+    axes.legend(fontsize="small", ncols=len(COMPONENTS), frameon=False, **place)
     axes.grid(alpha=0.3, axis="x")
 
 

@@ -33,7 +33,7 @@ def notes(profile: Profile) -> list[str]:
         "Weights are random and the batch is synthetic, every step of it real: this tells what a "
         "model costs, not how good it is. Inference, float32.",
         f"Device: {environment.get('device')} ({environment.get('device_name')}), "
-        f"{environment.get('threads')} threads; Python {environment.get('python')}, "
+        f"threads: {environment.get('threads')}; Python {environment.get('python')}, "
         + ", ".join(f"{name} {version}" for name, version in packages.items())
         + ".",
         "FLOPs: two a multiply-add (one MAC) in matrix products, convolutions, LSTMs and "
