@@ -15,7 +15,7 @@ import torch
 
 from pgf_plugin.plugin import load_entry_points
 from pgf_plugin.profiling.batch import build_model, synthetic_batch
-from pgf_plugin.profiling.case import Case, Lengths
+from pgf_plugin.profiling.case import Case
 
 SENTINEL = "peak bytes: "
 """What the lines of interest begin with."""
@@ -45,18 +45,18 @@ def main() -> None:
 
 @torch.inference_mode()
 def _peaks(config: dict[str, Any], cases: Sequence[Case]) -> Iterator[int]:
-    model, device = build_model(config), torch.device("cpu")
-    model(synthetic_batch(model, Case(1, Lengths(4, 4, 4)), device))  # what is loaded only once
+    model = build_model(config)
     for case in cases:
-        inputs = synthetic_batch(model, case, device)
-        _give_back()
+        inputs = synthetic_batch(model, case, torch.device("cpu"))
+        model(inputs)  # what is loaded and set up only once
+        give_back()
         _CLEAR.write_text(_RESET_PEAK)
         before = _resident("VmRSS")
         model(inputs)
         yield max(0, _resident("VmHWM") - before)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return what was freed to the system: what a case has left would hide the next."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
     if trim is not None:
