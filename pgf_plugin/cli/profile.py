@@ -10,6 +10,8 @@ from mmengine.config import Config
 from pgf_plugin.bench.result import json_text
 from pgf_plugin.cli.options import add_config, run_config_from
 from pgf_plugin.config import check_config, config_error
+from pgf_plugin.config.needs import missing_parts
+from pgf_plugin.config.problem import unique
 from pgf_plugin.profiling import (
     check_device,
     parse_lengths,
@@ -86,7 +88,8 @@ def _configs(args: argparse.Namespace) -> dict[str, Config]:
     configs = {}
     for name, label in zip(names, _labels(names), strict=True):
         cfg = run_config_from(argparse.Namespace(**{**vars(args), "config": name}))
-        if problems := [p for p in check_config(cfg) if p.key.split(".")[0] == "model"]:
+        wrong = [each for each in check_config(cfg) if each.key.split(".")[0] == "model"]
+        if problems := unique([*missing_parts(cfg, ["model"], args.command), *wrong]):
             raise config_error(problems, name)
         configs[label] = cfg
     return configs

@@ -187,3 +187,10 @@ def test_what_cannot_be_measured_is_refused(configs, capsys, arguments, message)
 def test_what_is_no_config_of_a_run_is_refused(capsys, config, message):
     assert main(["profile", config]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_config_without_a_model_is_refused(tmp_path, capsys):
+    config = tmp_path / "empty.py"
+    config.write_text("train_cfg = dict(max_epochs=1)\n")
+    assert main(["profile", str(config)]) == 1
+    assert "`pgf profile` needs it: add model = dict(" in capsys.readouterr().err
