@@ -11,7 +11,7 @@ The exponent is that of least squares on logarithms over the upper half of the s
 quadratic. The last column is the R² of a straight line through all sizes: a cost that has a part
 that does not grow has an exponent below 1, and still lies on one.
 
-    python benchmarks/scaling.py [--repeats 3] [--threads 1] [--out scaling.json]
+    python benchmarks/scaling.py [--repeats 5] [--threads 1] [--out scaling.json]
         [--plot scaling.png] [--quick]
 
 ``--quick`` takes a tiny encoder and few sizes, to see that it runs.
@@ -229,7 +229,7 @@ def draw(points: Points, sizes: dict[str, tuple[int, ...]], path: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row a sweep and quantity."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out")
     parser.add_argument("--plot")

@@ -15,6 +15,7 @@ from pgf_plugin.profiling import (
     build_model,
     measure_size,
     parse_lengths,
+    profile_configs,
     synthetic_batch,
 )
 from pgf_plugin.profiling.batch import longest_text
@@ -118,6 +119,16 @@ def test_size_is_that_of_the_file_that_a_run_would_write(tmp_path, freeze):
     assert (size.trainable, size.total) == (counted.trainable, counted.total)
     assert size.trainable_without_encoder == counted.trainable_without_encoder
     assert size.weight_bytes >= 4 * counted.total
+
+
+@pytest.mark.gpu
+def test_a_gpu_tells_its_own_memory_and_name():
+    config = {"model": model_config("PGFNet")}
+    cases = {"batch_sizes": [1, 16], "lengths": [Lengths(8, 200, 200)]}
+    profile = profile_configs({"a": config}, **cases, device="cuda", repeats=2, quiet=True)
+    assert profile.environment["device"] == "cuda"
+    one, sixteen = (cell.peak_bytes for cell in profile.models[0].cells)
+    assert 0 < one < sixteen
 
 
 def test_without_lengths_the_configs_tell_them():
