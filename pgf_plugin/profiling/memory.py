@@ -35,7 +35,7 @@ def peaks_on_cpu(
     Measured in a process of their own, which did nothing else before.
 
     Args:
-        configs: of the models, by label.
+        configs: of runs, by label; their models are built, after their ``custom_imports``.
         cases: what to run.
 
     Returns:
@@ -47,7 +47,10 @@ def peaks_on_cpu(
     """
     if not can_be_told():
         return None
-    models = [dict(config) for config in configs.values()]
+    models = [
+        {"model": config["model"], "custom_imports": config.get("custom_imports")}
+        for config in configs.values()
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pgf_plugin.profiling.resident"],
         input=pickle.dumps((models, list(cases), torch.get_num_threads())),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.utils import import_modules_from_strings
 
 from pgf_plugin.plugin import load_entry_points
 from pgf_plugin.profiling.batch import build_model, synthetic_batch
@@ -39,7 +40,9 @@ def main() -> None:
     torch.set_num_threads(threads)
     load_entry_points()
     for config in configs:
-        for peak in _peaks(config, cases):
+        if config["custom_imports"]:
+            import_modules_from_strings(**config["custom_imports"])
+        for peak in _peaks(config["model"], cases):
             print(f"{SENTINEL}{peak}", flush=True)
 
 

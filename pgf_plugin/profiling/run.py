@@ -113,7 +113,7 @@ def _measure(
     peaks: dict[str, list[int]] | None = None
     if device.type == "cpu":
         tell("memory")
-        peaks = peaks_on_cpu({label: each["model"] for label, each in configs.items()}, cases)
+        peaks = peaks_on_cpu(configs, cases)
     for number, case in enumerate(cases):
         tell(f"batch size {case.batch_size}, lengths {case.lengths}")
         inputs = {label: synthetic_batch(model, case, device) for label, model in models.items()}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from pgf_plugin.profiling.case import configured_lengths
 from pgf_plugin.profiling.memory import peaks_on_cpu
 from pgf_plugin.profiling.resident import can_be_told
 from pgf_plugin.profiling.size import saved_state
+from pgf_plugin.registry import MODELS
 from pgf_plugin.weights import Weights, write_weights
 
 ARCHITECTURE = {
@@ -36,6 +38,7 @@ ARCHITECTURE = {
 }
 ENCODER = {"type": "HFTextEncoder", "architecture": ARCHITECTURE, "lora_rank": 4}
 DIMS = {"audio": 5, "vision": 7}
+KINDS = {"serial": "PGFNet", "parallel": "MMA"}
 CPU = torch.device("cpu")
 
 
@@ -44,17 +47,28 @@ def model_config(kind, encoder=ENCODER):
 
 
 @pytest.fixture
-def configs(tmp_path):
+def configs(tmp_path, monkeypatch):
+    """Two configs whose models are known by a module of the user's alone."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     paths = []
-    for name, kind in (("serial", "PGFNet"), ("parallel", "MMA")):
+    for name, kind in KINDS.items():
+        (tmp_path / f"module_of_{name}.py").write_text(
+            "from pgf_plugin.models import PGFNet, MMA\n"
+            "from pgf_plugin.registry import MODELS\n"
+            f"MODELS.register_module(name='Own{kind}', module={kind}, force=True)\n"
+        )
         path = tmp_path / f"{name}.py"
         path.write_text(
-            'custom_imports = dict(imports=["pgf_plugin"])\n'
-            f"model = {model_config(kind)!r}\n"
+            f'custom_imports = dict(imports=["pgf_plugin", "module_of_{name}"])\n'
+            f"model = {model_config(f'Own{kind}')!r}\n"
             'test_dataloader = dict(collate_fn=dict(type="msa_collate", pad_to=dict(audio=70)))\n'
         )
         paths.append(str(path))
-    return paths
+    yield paths
+    for name, kind in KINDS.items():
+        MODELS.module_dict.pop(f"Own{kind}", None)
+        sys.modules.pop(f"module_of_{name}", None)
 
 
 def test_two_configs_side_by_side(configs, tmp_path, capsys):
@@ -95,7 +109,7 @@ def test_two_configs_side_by_side(configs, tmp_path, capsys):
 @pytest.mark.skipif(not can_be_told(), reason="the system does not tell resident memory")
 def test_memory_grows_with_the_length_and_is_measured_afresh_in_each_case():
     cases = [Case(2, Lengths(4, steps, 4)) for steps in (20000, 40000, 20000)]
-    peaks = peaks_on_cpu({"a": model_config("PGFNet")}, cases)["a"]
+    peaks = peaks_on_cpu({"a": {"model": model_config("PGFNet")}}, cases)["a"]
     bank = 2 * 20000 * 64 * 4  # bytes of the bank alone
     assert peaks[0] > bank
     assert 1.6 < peaks[1] / peaks[0] < 2.4
