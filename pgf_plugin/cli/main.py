@@ -36,6 +36,7 @@ _COMMANDS = {
     "check": ("check", "find everything that is wrong with configs"),
     "doctor": ("doctor", "say what this installation has, and what would not work"),
     "params": ("params", "count the parameters of a model, offline"),
+    "profile": ("profile", "measure what models cost: FLOPs, latency, memory"),
     "weights": ("weights", "look into a weights file, or write safetensors"),
     "import-mmsa": ("import_mmsa", "evaluate a checkpoint of MMSA here, and convert it"),
     "list": ("components", "list the components that a config can name"),

@@ -16,6 +16,7 @@ _DATA = (
     f"sampler=dict(type='DefaultSampler', shuffle={{shuffle}}), {_COLLATE})"
 )
 _ADD = {
+    "model": "dict(type='PGFNet', encoder=dict(type='HFTextEncoder', …), feature_dims=dict(…))",
     "train_dataloader": _DATA.format(split="train", shuffle=True),
     "train_cfg": "dict(by_epoch=True, max_epochs=10, val_interval=1)",
     "optim_wrapper": "dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))",

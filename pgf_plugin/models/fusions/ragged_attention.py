@@ -9,6 +9,8 @@ steps that are padding or not yet visible are never computed, and backward compu
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +30,18 @@ _LOG2_E = math.log2(math.e)
 
 _BITS = 16
 """Random bits a weight."""
+
+_switched_off: ContextVar[bool] = ContextVar("ragged_attention_off", default=False)
+
+
+@contextmanager
+def without_ragged_attention() -> Iterator[None]:
+    """Inside, no extents are given: every model attends as it does on other devices."""
+    token = _switched_off.set(True)
+    try:
+        yield
+    finally:
+        _switched_off.reset(token)
 
 
 class Extent(NamedTuple):
@@ -57,8 +71,10 @@ def ragged_extents(
     Returns:
         one a sample; None where :func:`~.attention.masked_attention` serves better or alone: on
         another device, in a compiled model, in another precision than float32, for short
-        sequences, and for masks with gaps.
+        sequences, for masks with gaps, and in :func:`without_ragged_attention`.
     """
+    if _switched_off.get():
+        return None
     values = target.values
     if values.device.type != "cpu" or values.dtype is not torch.float32:
         return None
