@@ -84,7 +84,9 @@ def build(side: str, mmsa: nn.Module) -> nn.Module:
     config.encoder = dict(type="PrecomputedTextEncoder", in_features=TEXT_FEATURES)
     model = build_module({**config, "reference": side == "reference"})
     # A weight in BERT's name, without which this would be no checkpoint of MMSA's MISA.
-    state = convert_state_dict("misa", {**mmsa.state_dict(), "bertmodel.model.none": torch.zeros(1)})
+    state = convert_state_dict(
+        "misa", {**mmsa.state_dict(), "bertmodel.model.none": torch.zeros(1)}
+    )
     del state["encoder.encoder.none"]
     model.load_state_dict(state)
     return model
@@ -135,9 +137,9 @@ def mmsa_steps(batches: Sequence[Batch], labels: Sequence[Tensor]) -> Steps:
 def our_steps(side: str, batches: Sequence[Batch], labels: Sequence[Tensor]) -> Steps:
     """Training and inference here."""
     model = build(side, build_mmsa()[0])
-    fed = list(batches) if side == "reference" else [trim(b, "aligned" in side) for b in batches]
-    if side == "masked, unaligned":
-        fed = [trim(batch, aligned=False) for batch in batches]
+    fed = (
+        list(batches) if side == "reference" else [trim(b, "word-aligned" in side) for b in batches]
+    )
     samples = [[MSADataSample(label=row) for row in label] for label in labels]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 

@@ -42,3 +42,18 @@ def test_mult(tmp_path):
         for what in ("train", "inference")
     ]
     assert all(row["times faster"] > 0 for row in rows)
+
+
+def test_misa(tmp_path):
+    pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
+    assert "| reference | train | " in run("misa.py", "--quick", "--out", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert len(rows) == 6
+    assert all(row["times faster"] > 0 for row in rows)
+
+
+def test_pgf_net(tmp_path):
+    assert "| floor | 2 | " in run("pgf_net.py", "--quick", "--out", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [row["side"] for row in rows] == ["floor", "PGF-Net", "PGF-Net, recompute"]
+    assert all(row["training, times the floor"] > 0 for row in rows)

@@ -138,7 +138,9 @@ class BiLSTMEncoder(nn.Module):
         """
         # On a CPU, torch steps through packed sequences one product at a time; padded ones go to
         # oneDNN whole, which is five times as fast.
-        encode = self._encode_padded if sequence.values.device.type == "cpu" else self._encode_packed
+        encode = (
+            self._encode_padded if sequence.values.device.type == "cpu" else self._encode_packed
+        )
         return encode(sequence).masked_fill(~sequence.mask.any(dim=1, keepdim=True), 0.0)
 
     def _encode_packed(self, sequence: MaskedSequence) -> Tensor:
@@ -189,7 +191,9 @@ def padded_lstm(lstm: nn.LSTM, values: Tensor, padded: Tensor) -> Tensor:
     shut = values.new_zeros(4 * hidden, 1)
     shut[:hidden] = _SHUT  # the input gate is the first of the four
     weights = [
-        torch.cat((getattr(lstm, name), shut), dim=1) if "weight_ih" in name else getattr(lstm, name)
+        torch.cat((getattr(lstm, name), shut), dim=1)
+        if "weight_ih" in name
+        else getattr(lstm, name)
         for name in lstm._flat_weights_names
     ]
     start = values.new_zeros(2, len(values), hidden)

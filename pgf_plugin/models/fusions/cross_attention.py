@@ -97,9 +97,7 @@ class PGFCrossAttention(nn.Module):
         return mixed, weights
 
 
-def project_bank(
-    layers: Sequence[PGFCrossAttention], bank: MaskedSequence
-) -> list[BankProjection]:
+def project_bank(layers: Sequence[PGFCrossAttention], bank: MaskedSequence) -> list[BankProjection]:
     """Keys and values of the bank for each of ``layers``, from one matrix product."""
     projections = [linear for layer in layers for linear in (layer.key, layer.value)]
     weight = torch.cat([linear.weight for linear in projections])  # (2 layers d, D_m)

@@ -88,7 +88,9 @@ def reconstruction_loss(reconstructed: Representations, original: Representation
         reconstructed: decoded representations, each (B, D).
         original: what they should equal; gradients flow into both, as in the reference.
     """
-    return F.mse_loss(_stack(reconstructed), _stack({name: original[name] for name in reconstructed}))
+    return F.mse_loss(
+        _stack(reconstructed), _stack({name: original[name] for name in reconstructed})
+    )
 
 
 def _stack(representations: Representations) -> Tensor:
