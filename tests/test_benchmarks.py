@@ -61,3 +61,18 @@ def test_scaling(tmp_path):
     assert 0 < exponents["bank, steps", "FLOPs"] < 1  # the text does not grow
     assert ("data set, utterances", "epoch, s") in exponents
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_misa(tmp_path):
+    pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
+    assert "| reference | train | " in run("misa.py", "--quick", "--out", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert len(rows) == 6
+    assert all(row["times faster"] > 0 for row in rows)
+
+
+def test_pgf_net(tmp_path):
+    assert "| floor | 2 | " in run("pgf_net.py", "--quick", "--out", tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [row["side"] for row in rows] == ["floor", "PGF-Net", "PGF-Net, recompute"]
+    assert all(row["training, times the floor"] > 0 for row in rows)

@@ -125,7 +125,8 @@ class MISA(MSAModel):
     ) -> Fused:
         """Split into subspaces and let the 2 x modalities vectors attend to each other."""
         private = {name: self.private[name](value) for name, value in features.items()}
-        shared = {name: self.shared(value) for name, value in features.items()}
+        mapped = self.shared(torch.stack(list(features.values())))  # (M, B, d), in one product
+        shared = dict(zip(features, mapped, strict=True))
         vectors = torch.stack((*private.values(), *shared.values()), dim=1)  # (B, 2 M, d)
         named: dict[str, Any] = {"projected": features, "private": private, "shared": shared}
         if "modality_features" in outputs:

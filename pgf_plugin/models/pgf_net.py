@@ -4,12 +4,20 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pgf_plugin.errors import check_one_of, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.fusions.bank import split_bank
+from pgf_plugin.models.fusions.cross_attention import (
+    BankProjection,
+    PGFCrossAttention,
+    project_bank,
+)
+from pgf_plugin.models.fusions.pgf_block import PGFBlock
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import POOLINGS, MaskedSequence
 
@@ -28,6 +36,8 @@ class PGFNet(MSAModel):
         bank: see :class:`~pgf_plugin.models.fusions.bank.PGFBank`.
         block: see :class:`~pgf_plugin.models.fusions.pgf_block.PGFBlock`; one is built a layer.
         start_fusion_layer: first layer that is followed by a block, counted from 0.
+        recompute: whether training keeps nothing of what the blocks compute, and computes it
+            again in the backward pass: less memory, more time, the same gradients.
         pooling: ``'cls'`` (the paper's) or ``'mean'``, over the last layer.
         head: see :class:`~pgf_plugin.models.heads.regression.MSARegressionHead`.
         loss: see :class:`~pgf_plugin.models.base.MSAModel`.
@@ -47,6 +57,7 @@ class PGFNet(MSAModel):
         bank: ComponentConfig | None = None,
         block: ComponentConfig | None = None,
         start_fusion_layer: int = 0,
+        recompute: bool = False,
         pooling: str = "cls",
         head: ComponentConfig | None = None,
         loss: ComponentConfig | None = None,
@@ -56,6 +67,7 @@ class PGFNet(MSAModel):
         check_positive_int("start_fusion_layer", start_fusion_layer, at_least=0)
         self.pooling = check_one_of("pooling", pooling, POOLINGS)
         self.start_fusion_layer = start_fusion_layer
+        self.recompute = recompute
         self.encoder = build_module(encoder)
         num_layers = count_layers(self, start_fusion_layer)
         if not self.feature_dims:
@@ -82,10 +94,17 @@ class PGFNet(MSAModel):
     ) -> Fused:
         """Run the encoder with a block after each layer and pool its last states."""
         collected: dict[str, list[Tensor]] = defaultdict(list)
+        projections = self._project(features)
 
         def refine(number: int, hidden: Tensor) -> Tensor:
-            block = self.blocks[number - self.start_fusion_layer]
-            refined, asked = block(hidden, features, outputs)
+            place = number - self.start_fusion_layer
+            block, known = self.blocks[place], projections[place : place + 1]
+            if self.recompute and torch.is_grad_enabled():
+                refined, asked = checkpoint(
+                    block, hidden, features, outputs, *known, use_reentrant=False
+                )
+            else:
+                refined, asked = block(hidden, features, outputs, *known)
             for name, value in asked.items():
                 collected[name].append(value)
             return refined
@@ -100,6 +119,13 @@ class PGFNet(MSAModel):
                 **{name: part.pool("mean") for name, part in parts.items()},
             }
         return Fused(pooled, named)
+
+    def _project(self, bank: MaskedSequence | None) -> list[BankProjection]:
+        """Keys and values of the bank for each block; none if a block has parts of another type."""
+        parts = [getattr(block, "cross_attention", None) for block in self.blocks]
+        ours = [part for part in parts if type(part) is PGFCrossAttention]
+        known = len(ours) == len(parts) and all(type(block) is PGFBlock for block in self.blocks)
+        return project_bank(ours, bank) if known and bank is not None else []
 
 
 def count_layers(model: Any, start_fusion_layer: int) -> int:

@@ -96,3 +96,18 @@ def test_text_is_the_mean_over_real_tokens():
         [row[:n].mean(0) for row, n in zip(inputs["text"], [6, 3, 8, 1], strict=True)]
     )
     torch.testing.assert_close(model.extract(inputs)["text"], model.projections["text"](mean))
+
+
+def test_padded_lstms_equal_packed_ones_with_their_gradients():
+    torch.manual_seed(0)
+    encoder = BiLSTMEncoder(5).eval()
+    sequence = MaskedSequence(
+        torch.randn(4, 19, 5), torch.arange(19) < torch.tensor([4, 0, 17, 1])[:, None]
+    )
+    packed = encoder._encode_packed(sequence)[[0, 2, 3]]
+    padded = encoder._encode_padded(sequence)[[0, 2, 3]]
+    torch.testing.assert_close(padded, packed, rtol=1e-5, atol=1e-6)
+    parameters = list(encoder.parameters())
+    expected = torch.autograd.grad(packed.square().sum(), parameters)
+    got = torch.autograd.grad(padded.square().sum(), parameters)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)

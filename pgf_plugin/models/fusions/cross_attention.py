@@ -1,5 +1,10 @@
 """Cross-attention from the hidden states of the text to a bank of other modalities."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_positive_int
@@ -11,6 +16,18 @@ from pgf_plugin.models.fusions.attention import (
 )
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
+
+
+class BankProjection(NamedTuple):
+    """What one layer sees of the bank.
+
+    Attributes:
+        key: (B, T, d), d over all heads.
+        value: (B, T, d).
+    """
+
+    key: Tensor
+    value: Tensor
 
 
 @MODELS.register_module()
@@ -54,7 +71,11 @@ class PGFCrossAttention(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(
-        self, hidden: Tensor, bank: MaskedSequence, need_weights: bool = False
+        self,
+        hidden: Tensor,
+        bank: MaskedSequence,
+        need_weights: bool = False,
+        projection: BankProjection | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Attend.
 
@@ -62,13 +83,30 @@ class PGFCrossAttention(nn.Module):
             hidden: (B, L, D).
             bank: values (B, T, D_m), mask (B, T).
             need_weights: also return the weights.
+            projection: keys and values of ``bank``, from :func:`project_bank`; None computes them.
 
         Returns:
             (B, L, D), and the weights (B, heads, L, T) or None.
         """
+        if projection is None:
+            projection = BankProjection(self.key(bank.values), self.value(bank.values))
         query = split_heads(self.query(hidden), self.num_heads)  # (B, heads, L, d)
-        key = split_heads(self.key(bank.values), self.num_heads)  # (B, heads, T, d)
-        value = split_heads(self.value(bank.values), self.num_heads)
+        key, value = (split_heads(x, self.num_heads) for x in projection)  # (B, heads, T, d)
         mixed = self.out(merge_heads(masked_attention(query, key, value, bank.mask)))
         weights = attention_weights(query, key, bank.mask) if need_weights else None
         return mixed, weights
+
+
+def project_bank(layers: Sequence[PGFCrossAttention], bank: MaskedSequence) -> list[BankProjection]:
+    """Keys and values of the bank for each of ``layers``, from one matrix product."""
+    projections = [linear for layer in layers for linear in (layer.key, layer.value)]
+    weight = torch.cat([linear.weight for linear in projections])  # (2 layers d, D_m)
+    bias = torch.cat(
+        [
+            linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
+            for linear in projections
+        ]
+    )
+    widths = [linear.out_features for linear in projections]
+    parts = F.linear(bank.values, weight, bias).split(widths, dim=-1)
+    return [BankProjection(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]

@@ -1,6 +1,6 @@
 """The gate that arbitrates, per dimension, between the language and what it looked at."""
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_positive_int
@@ -46,5 +46,17 @@ class PGFGate(nn.Module):
 
     def forward(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """(B, L, D) and (B, L, D) -> gate (B, L, D) in [``floor``, 1]."""
-        gate = self.up(self.down(torch.cat((hidden, attended), dim=-1))).sigmoid()
-        return self.floor + (1.0 - self.floor) * gate
+        if isinstance(self.down, nn.Linear):
+            scores = self.up(_linear_of_both(hidden, attended, self.down.weight))
+        else:
+            scores = _linear_of_both(hidden, attended, self.up.weight, self.up.bias)
+        gate = scores.sigmoid()
+        return self.floor + (1.0 - self.floor) * gate if self.floor else gate
+
+
+def _linear_of_both(
+    hidden: Tensor, attended: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """The linear map of [hidden ; attended], which is not laid out: it is twice as wide."""
+    for_hidden, for_attended = weight.chunk(2, dim=1)
+    return F.linear(hidden, for_hidden, bias) + F.linear(attended, for_attended)

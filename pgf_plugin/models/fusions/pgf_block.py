@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.fusions.cross_attention import BankProjection
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
@@ -54,7 +55,11 @@ class PGFBlock(nn.Module):
         self.adapter = build_module(adapter or {"type": "PGFAdapter"}, hidden_size=hidden_size)
 
     def forward(
-        self, hidden: Tensor, bank: MaskedSequence | None, outputs: Collection[str] = ()
+        self,
+        hidden: Tensor,
+        bank: MaskedSequence | None,
+        outputs: Collection[str] = (),
+        projection: BankProjection | None = None,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Fuse one layer.
 
@@ -62,6 +67,8 @@ class PGFBlock(nn.Module):
             hidden: (B, L, D).
             bank: values (B, T, D_m), mask (B, T); None where the block was built without.
             outputs: what to return beside the states, of ``'gates'`` and ``'attention'``.
+            projection: keys and values of the bank, where they are known, see
+                :func:`~pgf_plugin.models.fusions.cross_attention.project_bank`.
 
         Returns:
             (B, L, D), and a dict with the gate (B, L, D) under ``'gates'`` and the weights
@@ -69,7 +76,8 @@ class PGFBlock(nn.Module):
         """
         if bank is None or self.cross_attention is None or self.gate is None:
             return self.adapter(hidden), {}
-        attended, weights = self.cross_attention(hidden, bank, "attention" in outputs)
+        known = {} if projection is None else {"projection": projection}
+        attended, weights = self.cross_attention(hidden, bank, "attention" in outputs, **known)
         has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
         gate = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
         # lerp gives the language exactly where the gate is 1. Autocast may have changed the types.

@@ -25,9 +25,12 @@ def similarity_loss(shared: Representations, n_moments: int = 5) -> Tensor:
     Returns:
         Scalar; zero for a single modality.
     """
-    moments = [_central_moments(values, n_moments) for values in shared.values()]
-    pairs = [_discrepancy(x, y) for x, y in combinations(moments, 2)]
-    return torch.stack(pairs).mean() if pairs else moments[0].new_zeros(())
+    moments = _central_moments(_stack(shared), n_moments)  # (K, M, D)
+    pairs = list(combinations(range(len(shared)), 2))
+    if not pairs:
+        return moments.new_zeros(())
+    first, second = zip(*pairs, strict=True)
+    return _discrepancy(moments[:, list(first)], moments[:, list(second)]) / len(pairs)
 
 
 def central_moment_discrepancy(x: Tensor, y: Tensor, n_moments: int = 5) -> Tensor:
@@ -60,10 +63,12 @@ def difference_loss(private: Representations, shared: Representations) -> Tensor
     Returns:
         Scalar. With a single modality only its private-shared term is left.
     """
-    private_units = {name: _centred_unit_rows(values) for name, values in private.items()}
-    within = [_overlap(unit, _centred_unit_rows(shared[m])) for m, unit in private_units.items()]
-    across = [_overlap(x, y) for x, y in combinations(private_units.values(), 2)]
-    return torch.stack(within + across).sum()
+    number = len(private)
+    values = torch.cat((_stack(private), _stack({name: shared[name] for name in private})))
+    units = _centred_unit_rows(values)  # (2 M, B, D), private first
+    pairs = [(m, number + m) for m in range(number)] + list(combinations(range(number), 2))
+    first, second = zip(*pairs, strict=True)
+    return _overlap(units[list(first)], units[list(second)]) * len(pairs)
 
 
 def orthogonality_loss(x: Tensor, y: Tensor) -> Tensor:
@@ -83,28 +88,33 @@ def reconstruction_loss(reconstructed: Representations, original: Representation
         reconstructed: decoded representations, each (B, D).
         original: what they should equal; gradients flow into both, as in the reference.
     """
-    return torch.stack(
-        [F.mse_loss(values, original[name]) for name, values in reconstructed.items()]
-    ).mean()
+    return F.mse_loss(
+        _stack(reconstructed), _stack({name: original[name] for name in reconstructed})
+    )
+
+
+def _stack(representations: Representations) -> Tensor:
+    return torch.stack(list(representations.values()))  # (M, B, D)
 
 
 def _central_moments(values: Tensor, n_moments: int) -> Tensor:
-    """The mean and the central moments 2 … K, (K, D), in float32 at least."""
+    """The mean and the central moments 2 … K of (…, B, D), (K, …, D), in float32 at least."""
     values = _at_least_float32(values)
-    mean = values.mean(dim=0)
+    mean = values.mean(dim=-2, keepdim=True)
     centred = values - mean
-    return torch.stack([mean, *(centred.pow(k).mean(dim=0) for k in range(2, n_moments + 1))])
+    higher = [centred.pow(k).mean(dim=-2) for k in range(2, n_moments + 1)]
+    return torch.stack([mean.squeeze(-2), *higher])
 
 
 def _discrepancy(x: Tensor, y: Tensor) -> Tensor:
     # vector_norm, unlike a square root of a sum, has a finite (zero) gradient at zero.
-    return torch.linalg.vector_norm(x - y, dim=1).sum()
+    return torch.linalg.vector_norm(x - y, dim=-1).sum()
 
 
 def _centred_unit_rows(values: Tensor) -> Tensor:
     values = _at_least_float32(values)
-    centred = values - values.mean(dim=0, keepdim=True)
-    length = torch.linalg.vector_norm(centred.detach(), dim=1, keepdim=True)
+    centred = values - values.mean(dim=-2, keepdim=True)
+    length = torch.linalg.vector_norm(centred.detach(), dim=-1, keepdim=True)
     return centred / (length + _EPSILON)
 
 

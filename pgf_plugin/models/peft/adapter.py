@@ -1,6 +1,7 @@
 """The bottleneck adapter that follows each fusion."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf_plugin.errors import check_positive, check_positive_int
@@ -41,4 +42,6 @@ class PGFAdapter(nn.Module):
 
     def forward(self, fused: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        return fused + self.scale * self.up(self.down(self.norm(fused)).relu())
+        inner = self.down(self.norm(fused)).relu()  # (B, L, b)
+        # The scale goes to the weights, which are smaller than what they give.
+        return fused + F.linear(inner, self.scale * self.up.weight, self.scale * self.up.bias)
