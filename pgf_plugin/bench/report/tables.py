@@ -84,8 +84,9 @@ def _cell(cell: Any, place: int) -> Markup:
 def rows_table(contents: Contents, marks: Marks) -> Markup:
     """The comparison: a line for each model, dataset and setting, then those of papers."""
     named = _columns(contents)
-    heads = ["model", *named, "seeds", *(metric.label for metric in contents.metrics)]
-    heads += [against_heading(contents.rows)] if contents.has_comparisons else []
+    against = [against_heading(contents.rows)] if contents.has_comparisons else []
+    heads = ["model", *named, "seeds", *against]
+    heads += [metric.label for metric in contents.metrics]
     heads += ["trainable", "total", "trainable w/o encoder", "ms per utterance"]
     lines = []
     for row in contents.rows:
@@ -97,8 +98,8 @@ def rows_table(contents: Contents, marks: Marks) -> Markup:
                 mark,
                 *(getattr(row, name) for name in named),
                 Cell(seeds, len(row.seeds)),
+                *([_against_cell(row)] if against else []),
                 *(_metric_cell(contents, row, metric) for metric in contents.metrics),
-                *([_against_cell(row)] if contents.has_comparisons else []),
                 *_cost_cells(row),
             ]
         )
@@ -140,6 +141,7 @@ def _published_line(contents: Contents, published: Published, width: int) -> lis
     own = {"dataset": published.dataset, "setting": ""}
     name = tag("span", published.name, title=published.note)
     cells = [name, *(own[column] for column in _columns(contents)), Cell(MISSING, None)]
+    cells += [Cell(MISSING, None)] if contents.has_comparisons else []
     cells += [_value_cell(published.metrics.get(m.name), m) for m in contents.metrics]
     return [*cells, *[Cell(MISSING, None)] * (width - len(cells))]
 
