@@ -16,7 +16,6 @@ def add_parser(commands) -> None:
     parser = commands.add_parser(
         "bench-compare",
         prog="pgf bench compare",
-        prog="pgf bench compare",
         description=f"{__doc__} Differences are B minus A, on the seeds and test utterances that "
         "both have. (A config whose name is compare is reached as ./compare.)",
     )
