@@ -2,13 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.paired import Comparison, Errors, compare, correct, load_errors
-from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.statistics import Interval
 from pgf_plugin.errors import ConfigError, did_you_mean
@@ -96,7 +95,7 @@ def collect(
     for result in results:
         groups.setdefault((result.model, result.dataset, result.setting), []).append(result)
     rows = [_row(trials) for trials in groups.values()]
-    check_reference(reference, results)
+    _check_reference(reference, results)
     errors = {
         row.label: load_errors([each for each in trials if each.status == "finished"], work_dir)
         for row, trials in zip(rows, groups.values(), strict=True)
@@ -121,13 +120,12 @@ def by_dataset(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return tables
 
 
-def check_reference(reference: str, trials: Iterable[Trial | TrialResult]) -> None:
-    """Refuse a reference that will not be in the table of ``trials``.
+def _check_reference(reference: str, trials: Sequence[TrialResult]) -> None:
+    """Refuse a reference that is not in the table of ``trials``.
 
     Raises:
         ConfigError: naming the models that there are.
     """
-    trials = list(trials)
     models = [trial.model for trial in trials]
     rows = [row_label(trial.model, "", trial.setting) for trial in trials]
     names = list(dict.fromkeys([*models, *rows]))

@@ -12,18 +12,17 @@ from pgf_plugin.bench.predictions import absolute_errors, load_predictions
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.statistics import (
     ALPHA,
+    MIN_SEEDS,
     MIN_UTTERANCES,
     Interval,
     PairedTest,
     bootstrap_interval,
     crossed_test,
     holm,
+    seeds_interval,
     seeds_test,
     utterances_p,
 )
-
-MIN_SEEDS = 3
-"""Seeds that a test or an interval needs where there are no predictions of utterances."""
 
 _ROUNDING = 1e-3
 """How far the MAE of the table may lie from that of the predictions, which are float32."""
@@ -47,9 +46,7 @@ class Errors(NamedTuple):
             return None
         if self.utterances is not None:
             return bootstrap_interval(self.utterances.to_numpy().T)
-        if len(self.maes) < MIN_SEEDS:
-            return None
-        return bootstrap_interval(np.array([*self.maes.values()])[:, None])
+        return seeds_interval([*self.maes.values()])
 
 
 class Comparison(NamedTuple):

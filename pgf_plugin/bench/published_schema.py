@@ -46,6 +46,10 @@ def _of_entry(key: str, entry: Any, datasets: Any) -> Iterator[Problem]:
             f"must be one of bench.datasets {known}, got {entry['dataset']!r}."
             f"{did_you_mean(str(entry['dataset']), known)}",
         )
+    if not entry.get("dataset") and len(known) > 1:
+        yield Problem(
+            f"{key}.dataset", f"is missing: to which of bench.datasets {known} it belongs"
+        )
     yield from _of_metrics(f"{key}.metrics", entry.get("metrics") or {})
 
 

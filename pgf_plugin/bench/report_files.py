@@ -60,7 +60,12 @@ def write_report(
     else:
         files.pop("Plot").unlink(missing_ok=True)  # an earlier one would show other trials
     files["Report"] = write_page(
-        bench.results, bench.work_dir, title, selection=_selection(bench.results)
+        bench.rows,
+        bench.results,
+        bench.work_dir,
+        title,
+        selection=_selection(bench.results),
+        published=published,
     )
     return files
 

@@ -22,6 +22,9 @@ ALPHA = 1 - LEVEL
 MIN_UTTERANCES = 10
 """Fewer say nothing of their variance that a test could stand on."""
 
+MIN_SEEDS = 3
+"""Seeds that a test or an interval needs where there are no predictions of utterances."""
+
 _RESAMPLES = 2000
 _LEAST_P = -15
 """Logarithm of the p value below which none is told from 0."""
@@ -86,6 +89,20 @@ def bootstrap_interval(errors: NDArray, seed: int = 0) -> Interval:
     sources = [("seeds", num_seeds), ("utterances", num_utterances)]
     over = " and ".join(name for name, count in sources if count > 1)
     return Interval(float(low), float(high), over)
+
+
+def seeds_interval(values: Sequence[float]) -> Interval | None:
+    """Bootstrap interval of a mean over seeds alone.
+
+    Args:
+        values: one a seed.
+
+    Returns:
+        the interval; None for fewer than three seeds, and where a value is no finite number.
+    """
+    if len(values) < MIN_SEEDS or not all(map(math.isfinite, values)):
+        return None
+    return bootstrap_interval(np.asarray(values, dtype=float)[:, None])
 
 
 def _draw_counts(generator: np.random.Generator, size: int) -> NDArray:

@@ -13,6 +13,7 @@ def add_parser(commands) -> None:
     """Add the command to ``commands``."""
     parser = commands.add_parser(
         "bench-watch",
+        prog="pgf bench watch",
         help="show how a bench gets on; also `pgf bench watch`",
         description=__doc__,
     )

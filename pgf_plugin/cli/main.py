@@ -71,10 +71,12 @@ def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
     words = [word for word in given if word != TRACEBACK]
-    if name := _OF_TWO_WORDS.get(tuple(words[:2])):
-        words = [name, *words[2:]]
+    two_words = tuple(words[:2]) if tuple(words[:2]) in _OF_TWO_WORDS else ()
+    if two_words:
+        words = [_OF_TWO_WORDS[two_words], *words[2:]]
     args = _parser(words).parse_args(words)
     args.given = given
+    args.command = " ".join(two_words) if two_words else args.command
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
     os.environ.setdefault(MLFLOW_FILES, "true")
     with warnings.catch_warnings():

@@ -79,6 +79,13 @@ def test_swept_keys_of_one_last_part_are_told_apart(tmp_path):
             dict(published=[dict(model="M", source="S", dataset="Y", metrics=dict(MAE=1))]),
             ["bench.published[0].dataset: must be one of bench.datasets []", "got 'Y'"],
         ),
+        (
+            dict(
+                datasets={"X": "x", "Y": "y"},
+                published=[dict(model="M", source="S", metrics=dict(MAE=1))],
+            ),
+            ["bench.published[0].dataset: is missing: to which of bench.datasets ['X', 'Y']"],
+        ),
     ],
 )
 def test_what_is_wrong_with_a_bench_is_named_with_what_is_allowed(tmp_path, keys, problems):

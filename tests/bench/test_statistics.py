@@ -10,6 +10,7 @@ from pgf_plugin.bench.statistics import (
     bootstrap_interval,
     crossed_test,
     holm,
+    seeds_interval,
     seeds_test,
     utterances_p,
 )
@@ -156,3 +157,14 @@ def test_holm_gives_the_worked_example_and_skips_what_was_not_tested():
     assert math.isnan(with_gap[1])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [1.0, 2.0, math.nan]])
+def test_there_is_no_interval_over_fewer_than_three_numbers(values):
+    assert seeds_interval(values) is None
+
+
+def test_the_interval_over_seeds_is_inside_their_range():
+    low, high, over = seeds_interval([0.70, 0.74, 0.71, 0.69, 0.75])
+    assert 0.69 <= low < 0.718 < high <= 0.75
+    assert over == "seeds"

@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from pgf_plugin.bench.collect import Row, collect
-from pgf_plugin.bench.report.interval import interval
+from pgf_plugin.bench.cells import MISSING
+from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.table import MISSING
+from pgf_plugin.bench.statistics import Interval, seeds_interval
 from pgf_plugin.evaluation import METRICS
 
 LARGE = 40
@@ -64,22 +65,19 @@ class Contents:
 
     Attributes:
         title: of the bench.
+        rows: one for each model, dataset and setting, with intervals and comparisons.
         results: every trial.
         work_dir: folder of the bench.
         selection: by which rule checkpoints were chosen.
-        reference: model that others are compared with; None compares settings alone.
+        published: numbers of publications, to be shown beside the rows.
     """
 
     title: str
+    rows: Sequence[Row]
     results: Sequence[TrialResult]
     work_dir: Path
     selection: str = ""
-    reference: str | None = None
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """One for each model, dataset and setting."""
-        return collect(self.results)
+    published: Sequence[Published] = ()
 
     @cached_property
     def finished(self) -> list[Row]:
@@ -96,10 +94,16 @@ class Contents:
         """Names of the models in the order of the trials."""
         return list(dict.fromkeys(row.model for row in self.rows))
 
+    @property
+    def chosen_by(self) -> Metric:
+        """The validation metric that chose the checkpoints: the same for all trials of a bench."""
+        return Metric.called(self.results[0].selection)
+
     @cached_property
     def metrics(self) -> list[Metric]:
-        """Every metric that a row has."""
-        names = dict.fromkeys(name for row in self.rows for name in row.metrics)
+        """Every test metric that a row has; first the one by which the checkpoints were chosen."""
+        found = dict.fromkeys(name for row in self.rows for name in row.metrics)
+        names = sorted(found, key=lambda name: name != self.chosen_by.name)
         return [Metric.called(name) for name in names]
 
     @property
@@ -123,9 +127,23 @@ class Contents:
         """A metric of each finished trial of a row; NaN where a trial lacks it."""
         return [trial.metrics.get(metric, math.nan) for trial in self.trials(row)]
 
-    def interval(self, row: Row, metric: str) -> tuple[float, float] | None:
-        """95 % interval of a row's mean."""
-        return interval(self.values(row, metric))
+    def interval(self, row: Row, metric: str) -> Interval | None:
+        """95 % interval of a row's mean: of the MAE that of the row, of others over the seeds."""
+        return row.interval if metric == "MAE" else self._over_seeds.get((row.label, metric))
+
+    @cached_property
+    def _over_seeds(self) -> dict[tuple[str, str], Interval | None]:
+        return {
+            (row.label, metric.name): seeds_interval(self.values(row, metric.name))
+            for row in self.finished
+            for metric in self.metrics
+            if metric.name != "MAE"
+        }
+
+    @property
+    def has_comparisons(self) -> bool:
+        """Whether rows were compared with a reference."""
+        return any(row.against for row in self.rows)
 
     @property
     def planted(self) -> bool:

@@ -1,4 +1,4 @@
-"""The validation error of each epoch, one panel a row and one line a seed."""
+"""The validation metric after each epoch, one panel a row and one line a seed."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ def curve_panels(contents: Contents, marks: Marks) -> Markup | None:
         if not values:
             continue
         # A seed that diverged for an epoch would flatten all the others.
-        high = min(values[-1], values[0] + 3 * (values[int(0.9 * (len(values) - 1))] - values[0]))
+        bound = values[0] + 3 * (values[int(0.9 * (len(values) - 1))] - values[0])
+        high = values[-1] if contents.chosen_by.higher else min(values[-1], bound)
         y = scale_over([values[0], high], _HEIGHT - 44, _TOP)
         longest = max(map(len, curves))
         x = Scale(1, max(longest, 2), _LEFT, _WIDTH - 10, whole=True)
@@ -50,7 +51,7 @@ def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale) -> Ma
     chart = svg(
         _WIDTH,
         _HEIGHT,
-        f"validation {contents.results[0].selection} of {row.label} after each epoch",
+        f"validation {contents.chosen_by.label} of {row.label} after each epoch",
         left_axis(y, _LEFT, _WIDTH - 10, count=4),
         bottom_axis(x, _TOP, y.start, "epoch", 5),
         *(_curve(marks, trial, x, y) for trial in contents.trials(row)),

@@ -40,6 +40,11 @@ class Marks:
         )
         return tag("polygon", title, points=points, **attributes)
 
+    def draw_published(self, x: float, y: float, size: float, note: str) -> Markup:
+        """Draw the mark of a number from a publication: a hollow diamond without a colour."""
+        points = f"{x - size},{y} {x},{y - size} {x + size},{y} {x},{y + size}"
+        return tag("polygon", tag("title", note), points=points, class_="paper")
+
     def legend(self, models: Sequence[str]) -> Markup:
         """The names of ``models`` behind their marks."""
         items = (

@@ -45,7 +45,7 @@ class Section(NamedTuple):
 def all_sections(contents: Contents) -> list[Section]:
     """Every section that has something to show."""
     marks, setups = Marks(contents.models), Setups(contents)
-    lead = " ".join(caption(contents.rows))
+    lead = " ".join(_said(contents))
     differences = difference_charts(contents, marks)
     setups_table = _boxed(setups.table())
     parts = (
@@ -54,13 +54,29 @@ def all_sections(contents: Contents) -> list[Section]:
         Section("by-seed", "Seeds", "Every seed", _SEEDS, seed_charts(contents, marks)),
         Section("costs", "Cost", "Quality against cost", _COSTS, _costs(contents, marks)),
         Section("differences", "Differences", "Differences", _DIFFERENCES, differences),
-        Section("curves", "Curves", "Learning curves", _CURVES, curve_panels(contents, marks)),
+        Section(
+            "curves", "Curves", "Learning curves", _curves(contents), curve_panels(contents, marks)
+        ),
         Section("looks", "Gates", "Gates and attention", _LOOKS, gate_pictures(contents)),
         Section("worst", "Errors", "Worst errors", _ERRORS, errors_table(contents)),
         Section("every-trial", "Trials", "Trials", _TRIALS, trials_table(contents, setups)),
         Section("setups", "Setups", "What the numbers stand on", _SETUPS, setups_table),
     )
     return [part for part in parts if part.content]
+
+
+def _said(contents: Contents) -> list[str]:
+    """What must be said beside the results."""
+    said = caption(contents.rows)
+    others = [metric.name for metric in contents.metrics if metric.name != "MAE"]
+    if any(contents.interval(row, name) for row in contents.finished for name in others):
+        said.append("Intervals of all metrics but MAE: 95 %, bootstrap over seeds.")
+    return [*said, *(each.note for each in contents.published)]
+
+
+def _curves(contents: Contents) -> str:
+    label = contents.chosen_by.label
+    return f"Validation {label} after each epoch, a line a seed; the dot is the checkpoint tested."
 
 
 def heading(contents: Contents, notes: Sequence[str], written: str) -> Markup:
@@ -129,20 +145,18 @@ def _boxed(table: Markup | None) -> Markup | None:
 
 
 _SEEDS = (
-    "Dots are seeds, the upright stroke is their mean, the bar its 95 % bootstrap interval. Few "
-    "seeds give a rough interval: with two it goes from one to the other."
+    "Dots are seeds, the upright stroke is their mean, the bar its 95 % interval. Hollow diamonds "
+    "are published numbers."
 )
 _COSTS = (
     "Means over seeds. The stepped line and the rings mark the Pareto front: nothing that costs as "
     "little is better."
 )
 _DIFFERENCES = (
-    "Each setting against its model as it is (without such a row, against its first setting), each "
-    "model against the reference if one was named; paired by seed. An interval that contains zero "
-    "shows no difference."
-)
-_CURVES = (
-    "Validation MAE after each epoch, a line a seed; the dot is the checkpoint that was tested."
+    "Each row against the reference if one was named, each setting against its model as it is "
+    "(without such a row, against its first setting); paired by seed. MAE against the reference: "
+    "interval, corrected p and verdict of the results above. All others: a paired t-test over the "
+    "seeds, of three or more, not corrected for their number."
 )
 _LOOKS = (
     "What each fused layer does on the test set. A gate of 1 keeps the language, a gate of 0 "

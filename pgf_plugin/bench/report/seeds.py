@@ -1,8 +1,10 @@
 """Every seed of every row as a dot, with the mean and its interval."""
 
 import math
+from collections.abc import Iterator, Sequence
 
 from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.report.chart import MAX_LABEL, bottom_axis, figure, line, svg, text
 from pgf_plugin.bench.report.contents import Contents, Metric, row_name, short
 from pgf_plugin.bench.report.marks import Marks
@@ -28,13 +30,22 @@ def seed_charts(contents: Contents, marks: Marks) -> Markup:
 def _chart(contents: Contents, marks: Marks, dataset: str, metric: Metric) -> Markup:
     rows = [row for row in contents.finished if row.dataset == dataset]
     floors = _floors(contents, dataset) if metric.name == "MAE" else {}
-    drawn = [metric.scaled(value) for row in rows for value in contents.values(row, metric.name)]
-    scale = scale_over([*drawn, *floors.values()], _EDGE, _WIDTH - _EDGE)
-    bottom = _TOP + _STEP * len(rows)
-    lines = (
-        _row(contents, marks, row, metric, scale, _TOP + _STEP * (place + 0.68))
-        for place, row in enumerate(rows)
+    beside = [e for e in published_on(dataset, contents.published) if metric.name in e.metrics]
+    scale = scale_over(
+        [*_drawn(contents, rows, beside, metric), *floors.values()], _EDGE, _WIDTH - _EDGE
     )
+    bottom = _TOP + _STEP * (len(rows) + len(beside))
+    heights = [_TOP + _STEP * (place + 0.68) for place in range(len(rows) + len(beside))]
+    lines = [
+        *(
+            _row(contents, marks, row, metric, scale, y)
+            for row, y in zip(rows, heights, strict=False)
+        ),
+        *(
+            _paper(marks, e, metric, scale, y)
+            for e, y in zip(beside, heights[len(rows) :], strict=True)
+        ),
+    ]
     name = f"{metric.label} of each seed" + (f" on {dataset}" if dataset else "")
     chart = svg(
         _WIDTH,
@@ -49,6 +60,27 @@ def _chart(contents: Contents, marks: Marks, dataset: str, metric: Metric) -> Ma
     )
     caption = join(tag("strong", metric.label), f" on {dataset}" if dataset else None)
     return figure(chart, caption, metric=metric.name, wide=True)
+
+
+def _drawn(
+    contents: Contents, rows: Sequence[Row], beside: Sequence[Published], metric: Metric
+) -> Iterator[float]:
+    """Every number for which the axis needs room."""
+    for row in rows:
+        ends = contents.interval(row, metric.name)
+        for value in (*contents.values(row, metric.name), *(ends[:2] if ends else ())):
+            yield metric.scaled(value)
+    yield from (metric.scaled(each.metrics[metric.name]) for each in beside)
+
+
+def _paper(marks: Marks, each: Published, metric: Metric, scale: Scale, y: float) -> Markup:
+    value = each.metrics[metric.name]
+    note = f"{metric.label} {metric.shown(value)}. {each.note}"
+    return tag(
+        "g",
+        text(_EDGE, y - 16, short(each.name, MAX_LABEL), "row label"),
+        marks.draw_published(scale(metric.scaled(value)), y, 6.5, note),
+    )
 
 
 def _row(
@@ -75,8 +107,8 @@ def _mean(
     note = f"{row.label}: mean {metric.shown(mean)}"
     bar = None
     if found:
-        low, high = found
-        note += f", 95 % interval {metric.shown(low)} to {metric.shown(high)}"
+        low, high, over = found
+        note += f", 95 % interval over {over}: {metric.shown(low)} to {metric.shown(high)}"
         bar = line(scale(metric.scaled(low)), y, scale(metric.scaled(high)), y, "interval")
     return tag("g", tag("title", note), bar, line(x, y - 9, x, y + 9, "middle"))
 

@@ -4,8 +4,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pgf_plugin.bench.cells import MISSING, format_count, format_spread
+from pgf_plugin.bench.cells import (
+    MISSING,
+    against_cell,
+    against_heading,
+    format_count,
+    format_spread,
+)
 from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.report.contents import Contents, Metric, short
 from pgf_plugin.bench.report.errors import TEXT_LENGTH, worst_errors
 from pgf_plugin.bench.report.marks import Marks
@@ -75,9 +82,11 @@ def _cell(cell: Any, place: int) -> Markup:
 
 
 def rows_table(contents: Contents, marks: Marks) -> Markup:
-    """The comparison: a line for each model, dataset and setting."""
+    """The comparison: a line for each model, dataset and setting, then those of papers."""
     named = _columns(contents)
-    heads = ["model", *named, "seeds", *(metric.label for metric in contents.metrics)]
+    against = [against_heading(contents.rows)] if contents.has_comparisons else []
+    heads = ["model", *named, "seeds", *against]
+    heads += [metric.label for metric in contents.metrics]
     heads += ["trainable", "total", "trainable w/o encoder", "ms per utterance"]
     lines = []
     for row in contents.rows:
@@ -89,10 +98,12 @@ def rows_table(contents: Contents, marks: Marks) -> Markup:
                 mark,
                 *(getattr(row, name) for name in named),
                 Cell(seeds, len(row.seeds)),
+                *([_against_cell(row)] if against else []),
                 *(_metric_cell(contents, row, metric) for metric in contents.metrics),
                 *_cost_cells(row),
             ]
         )
+    lines += [_published_line(contents, each, len(heads)) for each in contents.published]
     return sortable("rows", "Results: mean ± std over seeds, 95 % interval", heads, lines)
 
 
@@ -110,10 +121,29 @@ def _metric_cell(contents: Contents, row: Row, metric: Metric) -> Cell:
     ends = contents.interval(row, metric.name)
     below = None
     if ends:
-        told = f"{metric.shown(ends[0])} to {metric.shown(ends[1])}"
-        below = tag("small", told)
-    shown = join(format_spread(spread, percent=metric.percent), below)
-    return Cell(shown, spread.mean)
+        told = f"{metric.shown(ends.low)} to {metric.shown(ends.high)}"
+        below = tag("small", told, title=f"95 % interval over {ends.over}")
+    shown: Any = format_spread(spread, percent=metric.percent)
+    if metric.name == "MAE" and row.stands_out:
+        shown = tag("strong", shown, title="better than each other row by the paired test")
+    return Cell(join(shown, below), spread.mean)
+
+
+def _against_cell(row: Row) -> Cell:
+    """The difference from the reference with its p value, and the verdict under it."""
+    shown, verdict = against_cell(row)
+    below = tag("small", verdict, class_="verdict") if verdict else None
+    return Cell(join(shown, below), row.against.difference if row.against else None)
+
+
+def _published_line(contents: Contents, published: Published, width: int) -> list[Any]:
+    """A row of numbers that were not measured here, marked as such."""
+    own = {"dataset": published.dataset, "setting": ""}
+    name = tag("span", published.name, title=published.note)
+    cells = [name, *(own[column] for column in _columns(contents)), Cell(MISSING, None)]
+    cells += [Cell(MISSING, None)] if contents.has_comparisons else []
+    cells += [_value_cell(published.metrics.get(m.name), m) for m in contents.metrics]
+    return [*cells, *[Cell(MISSING, None)] * (width - len(cells))]
 
 
 def _cost_cells(row: Row) -> list[Cell]:
@@ -126,7 +156,7 @@ def _cost_cells(row: Row) -> list[Cell]:
 def trials_table(contents: Contents, setups: Setups) -> Markup:
     """Every trial, the failed ones among them."""
     named = _columns(contents)
-    heads = ["model", *named, "seed", "status", f"val {contents.results[0].selection}"]
+    heads = ["model", *named, "seed", "status", f"val {contents.chosen_by.label}"]
     heads += [f"test {metric.label}" for metric in contents.metrics[:3]]
     heads += ["epoch chosen", "trained for", "device", "setup"]
     failures = any(result.error for result in contents.results)
@@ -137,8 +167,8 @@ def trials_table(contents: Contents, setups: Setups) -> Markup:
             *(getattr(result, name) for name in named),
             Cell(result.seed, result.seed),
             tag("span", result.status, class_=f"status {'' if _ok(result) else 'bad'}".strip()),
-            _number(result.val_score),
-            *(_test_cell(result, metric) for metric in contents.metrics[:3]),
+            _value_cell(result.val_score, contents.chosen_by),
+            *(_value_cell(result.metrics.get(m.name), m) for m in contents.metrics[:3]),
             Cell(result.best_epoch or MISSING, result.best_epoch),
             Cell(_duration(result.train_seconds), result.train_seconds),
             str(result.environment.get("device_name") or MISSING),
@@ -177,13 +207,8 @@ def _ok(result: TrialResult) -> bool:
     return result.status == "finished"
 
 
-def _test_cell(result: TrialResult, metric: Metric) -> Cell:
-    value = result.metrics.get(metric.name, math.nan)
-    return Cell(metric.shown(value), value)
-
-
-def _number(value: float | None) -> Cell:
-    return Cell(MISSING if value is None else f"{value:.3f}", value)
+def _value_cell(value: float | None, metric: Metric) -> Cell:
+    return Cell(MISSING if value is None else metric.shown(value), value)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -10,6 +10,8 @@ from pathlib import Path
 from string import Template
 
 from pgf_plugin import __version__
+from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.report.contents import Contents
 from pgf_plugin.bench.report.markup import embed_json, tag
 from pgf_plugin.bench.report.sections import all_sections, heading, metric_chooser
@@ -20,13 +22,14 @@ REPORT_FILE = "report.html"
 
 
 def write_report(
+    rows: Sequence[Row],
     results: Sequence[TrialResult],
     work_dir: str | Path,
     title: str,
     *,
     selection: str = "",
     notes: Sequence[str] = (),
-    reference: str | None = None,
+    published: Sequence[Published] = (),
 ) -> Path:
     """Write ``report.html``: tables, charts, pictures of gates and attention, and worst errors.
 
@@ -35,17 +38,18 @@ def write_report(
     absent there is left out of the report.
 
     Args:
+        rows: the table of the bench, with its intervals and comparisons.
         results: every trial, failed ones too.
         work_dir: folder of the bench.
         title: of the bench.
         selection: by which rule checkpoints were chosen.
         notes: sentences for the head of the report, beside what the datasets say of themselves.
-        reference: name of the model with which the others are compared.
+        published: numbers of publications; they are shown beside the rows, and marked.
 
     Returns:
         path of the file.
     """
-    contents = Contents(title, results, Path(work_dir), selection, reference)
+    contents = Contents(title, rows, results, Path(work_dir), selection, published)
     written = datetime.now().astimezone().isoformat(" ", "minutes")
     path = contents.work_dir / REPORT_FILE
     AtomicLocalBackend().put_text(_page(contents, notes, written), path)

@@ -1,9 +1,8 @@
 """Results of a bench that was never run, and their report."""
 
 import pytest
-from report_results import MAES, leave_behind, trial
+from report_results import MAES, leave_behind, page_of, trial
 
-from pgf_plugin.bench.report import write_report
 from pgf_plugin.bench.result import TrialResult
 
 
@@ -23,4 +22,4 @@ def results(tmp_path):
 @pytest.fixture
 def report(results, tmp_path):
     """Their report."""
-    return write_report(results, tmp_path, "Three models", selection="best validation MAE")
+    return page_of(results, tmp_path, "Three models", selection="best validation MAE")

@@ -4,6 +4,8 @@ import json
 
 import pandas as pd
 
+from pgf_plugin.bench import collect
+from pgf_plugin.bench.report import write_report
 from pgf_plugin.bench.result import TrialResult
 
 HOSTILE = (
@@ -78,3 +80,8 @@ def leave_behind(result, work_dir, texts=("a good film", "a bad film", "no film"
     )
     frame.to_parquet(folder / "predictions.parquet")
     (folder / "looks.json").write_text(json.dumps(look(text=texts[0])))
+
+
+def page_of(results, work_dir, title, *, reference="", **kwargs):
+    """Write the report as a bench does, and return its path."""
+    return write_report(collect(results, work_dir, reference), results, work_dir, title, **kwargs)

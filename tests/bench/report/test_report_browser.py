@@ -4,9 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report_results import leave_behind, trial
-
-from pgf_plugin.bench.report import write_report
+from report_results import leave_behind, page_of, trial
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="extra [test] is not installed")
 
@@ -149,9 +147,7 @@ def test_the_keyboard_alone_reaches_and_uses_everything(page):
 def test_a_phone_scrolls_tables_and_not_the_page(browser, results, tmp_path, width):
     long = trial("A_model_with_one_very_long_name_that_has_no_space_to_break_at_" * 2, 0)
     leave_behind(long, tmp_path, texts=("x" * 300, "b", "c"))
-    path = write_report(
-        [*results, long], tmp_path, "Aver" + "y" * 90 + "longtitle", notes=["n" * 200]
-    )
+    path = page_of([*results, long], tmp_path, "Aver" + "y" * 90 + "longtitle", notes=["n" * 200])
     emulate(browser, width)
     browser.get(path.as_uri())
     root = "document.scrollingElement"

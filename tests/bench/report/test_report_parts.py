@@ -5,7 +5,6 @@ import math
 import pytest
 
 from pgf_plugin.bench.report.costs import pareto_front
-from pgf_plugin.bench.report.interval import interval
 from pgf_plugin.bench.report.scale import Scale, scale_over, tick_text
 
 
@@ -17,25 +16,6 @@ def test_the_front_is_what_nothing_beats():
 
 def test_of_equal_costs_the_better_is_on_the_front():
     assert pareto_front([1, 1], [0.9, 0.8], higher=False) == [1]
-
-
-def test_the_interval_holds_the_mean_and_grows_with_the_spread():
-    low, high = interval([0.7, 0.72, 0.71, 0.69, 0.73])
-    assert 0.69 <= low < 0.71 < high <= 0.73
-    wide_low, wide_high = interval([0.6, 0.82, 0.71, 0.59, 0.83])
-    assert wide_high - wide_low > 5 * (high - low)
-
-
-def test_the_interval_agrees_with_scipy():
-    bootstrap = pytest.importorskip("scipy.stats").bootstrap
-    values = [0.7, 0.74, 0.71, 0.69, 0.75, 0.72]
-    theirs = bootstrap((values,), lambda v, axis: v.mean(axis), method="percentile", rng=1)
-    assert interval(values) == pytest.approx(tuple(theirs.confidence_interval), abs=2e-3)
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan]])
-def test_there_is_no_interval_without_numbers(values):
-    assert interval(values) is None
 
 
 def test_ticks_are_round_and_inside():
