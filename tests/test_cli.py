@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import run_forked
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import Runner
 
@@ -106,7 +107,8 @@ def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
     (told,) = re.findall(r"^Test it: pgf (.*)", capsys.readouterr().out, re.MULTILINE)
     assert Path(told.split()[-1]).samefile(best)
     # The written config keeps what the command line changed.
-    subprocess.run([sys.executable, "-m", "pgf_plugin", *told.split()], check=True)
+    status, printed = run_forked(lambda: main(told.split()))
+    assert status == 0, printed
     more = ("train_cfg.max_epochs=2", "experiment_name=resumed")
     assert main([*argv, "--resume", "--cfg-options", *SMALL, *more]) == 0
     assert "resumed epoch: 1" in capsys.readouterr().out
