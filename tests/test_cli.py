@@ -5,6 +5,7 @@ import itertools
 import os
 import pickle
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -464,6 +465,9 @@ def test_a_score_is_read_on_its_scale(score, high, named):
     assert reading(score, high) == named
 
 
-def test_python_m_is_the_same_command():
-    command = [sys.executable, "-m", "pgf_plugin", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def test_python_m_is_the_same_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pgf_plugin", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("pgf_plugin", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("pgf-plugin ")
