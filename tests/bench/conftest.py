@@ -42,26 +42,40 @@ del loader, data, tokenizer, encoder
 """
 
 
-@pytest.fixture
-def config_file(tmp_path):
-    """The bench config above as a file."""
-    path = tmp_path / "tiny.py"
+def bench_in(folder):
+    """Write the config to ``folder``; return its path, and a function that runs the bench."""
+    path = folder / "tiny.py"
     path.write_text(BASE)
-    return path
 
-
-@pytest.fixture
-def run(config_file, tmp_path):
-    """Run the bench; return its result and what it printed."""
-
-    def run_once(folder="out", config=None, **kwargs):
+    def run_once(name="out", config=None, **kwargs):
         output = io.StringIO()
+        console = Console(file=output)
         result = run_bench(
-            config or Config.fromfile(config_file),
-            tmp_path / folder,
-            console=Console(file=output),
-            **kwargs,
+            config or Config.fromfile(path), folder / name, console=console, **kwargs
         )
         return result, output.getvalue()
 
-    return run_once
+    return path, run_once
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return bench_in(tmp_path)
+
+
+@pytest.fixture
+def config_file(tiny):
+    """The bench config above as a file."""
+    return tiny[0]
+
+
+@pytest.fixture
+def run(tiny):
+    """Run the bench; return its result and what it printed."""
+    return tiny[1]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The result of the bench, and what it printed, for tests that leave them as they are."""
+    return bench_in(tmp_path_factory.mktemp("bench"))[1]()

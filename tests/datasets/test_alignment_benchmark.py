@@ -1,9 +1,8 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_script
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "alignment.py"
 
@@ -11,9 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "alignment.py"
 def test_benchmark_compares_both_sides(tmp_path):
     pytest.importorskip("mmsdk", reason="needs mmsdk: pip install pgf-plugin[mmsdk]")
     out = tmp_path / "alignment.json"
-    command = [sys.executable, str(SCRIPT), "--quick", "--repeats", "1", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    printed = run_script(SCRIPT, "--quick", "--repeats", 1, "--out", out)
     rows = json.loads(out.read_text())
     assert [row["task"].split(",")[0] for row in rows] == [
         "align to labels",
@@ -22,4 +19,4 @@ def test_benchmark_compares_both_sides(tmp_path):
         "files to labels",
     ]
     assert all(row["mmsdk"] > 0 < row["ours"] for row in rows)
-    assert "| tiny | align to labels, " in done.stdout
+    assert "| tiny | align to labels, " in printed

@@ -1,13 +1,12 @@
 """A batch drawn as columns is the batch of its samples, one by one."""
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import run_forked
 from inspection_tables import sound_table
 from mmengine.dataset import pseudo_collate
 from mmsa_files import mmsa_content, write_mmsa
@@ -189,7 +188,7 @@ def test_a_store_that_cannot_be_written_leaves_its_tokens_with_the_user(
 
 
 def test_a_conversion_holds_little_of_its_source(tmp_path):
-    """In a process of its own, because the peak of a process never falls."""
+    """In a process of its own, whose memory is not that of the tests before."""
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("the peak of resident memory is reset on Linux alone")
     rng = np.random.default_rng(0)
@@ -205,21 +204,21 @@ def test_a_conversion_holds_little_of_its_source(tmp_path):
     for name, other in others.items():
         other["id"] = [name]
     source = write_mmsa(tmp_path / "unaligned_50.pkl", {"train": split, **others})
-    code = f"""
-from pathlib import Path
-import pandas, pyarrow.parquet
-from pgf_plugin.datasets.formats import load_table
-from pgf_plugin.datasets.store import write_store
 
-def told(field):
+    def peak() -> int:
+        import pyarrow.parquet  # noqa: F401 - no part of a conversion
+
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _status("VmRSS")
+        write_store(load_table(source), tmp_path / "store")
+        print(_status("VmHWM") - before)
+        return 0
+
+    status, printed = run_forked(peak)
+    assert status == 0, printed
+    assert int(printed) * 1024 < 0.6 * source.stat().st_size
+
+
+def _status(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
-
-Path("/proc/self/clear_refs").write_text("5")
-before = told("VmRSS")
-write_store(load_table({str(source)!r}), {str(tmp_path / "store")!r})
-print(told("VmHWM") - before)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) * 1024 < 0.6 * source.stat().st_size

