@@ -8,7 +8,7 @@ Sides take turns in one process; memory is measured in a process for each side.
 
     python benchmarks/mult.py [--repeats 5] [--batches 4] [--threads 2] [--out mult.json]
 
-``--quick`` takes two samples a batch and one repeat, to see that it runs.
+``--quick`` takes two samples a batch, one repeat and no memory, to see that it runs.
 """
 
 import argparse
@@ -107,6 +107,15 @@ def measure_memory(name: str, what: str, batches: Sequence[Batch]) -> int:
     return peak[0]
 
 
+def measure_all_memory(threads: int) -> dict[tuple[str, str], int]:
+    """Peak bytes of every side in training and in inference, each in a process of its own."""
+    return {
+        (side, what): run_alone(__file__, "--threads", str(threads), "--memory", side, what)
+        for side in SIDES
+        for what in ("train", "inference")
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print ratios of medians, MMSA over ours: above 1 is faster, or smaller, here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -120,9 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.quick:
         args.repeats = args.batches = args.threads = 1
     torch.set_num_threads(args.threads)
-    batches = [
-        random_batch(BATCH, {"audio": 5, "vision": 20}, seed) for seed in range(args.batches)
-    ]
+    size = 2 if args.quick else BATCH
+    batches = [random_batch(size, {"audio": 5, "vision": 20}, seed) for seed in range(args.batches)]
     if args.memory:
         print(measure_memory(*args.memory, batches[:1]))
         return
@@ -135,15 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 run()
                 if repeat:  # the first is a warm-up
                     seconds.setdefault((name, what), []).append(perf_counter() - begin)
+    memory = {} if args.quick else measure_all_memory(args.threads)
     rows = []
-    quick = ["--quick"] if args.quick else []
     for name in SIDES[1:]:
         for what in ("train", "inference"):
             theirs, ours = (median(seconds[side, what]) for side in ("MMSA", name))
-            memory = [
-                run_alone(__file__, *quick, "--threads", str(args.threads), "--memory", side, what)
-                for side in ("MMSA", name)
-            ]
             rows.append(
                 {
                     "semantics": name,
@@ -151,7 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     "MMSA, s a batch": theirs / args.batches,
                     "here, s a batch": ours / args.batches,
                     "times faster": theirs / ours,
-                    "memory, MMSA / here": memory[0] / memory[1],
+                    "memory, MMSA / here": memory["MMSA", what] / memory[name, what]
+                    if memory
+                    else None,
                 }
             )
     report(rows, args.out)

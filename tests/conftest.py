@@ -4,6 +4,7 @@ import os
 from tempfile import TemporaryDirectory
 
 import pytest
+from fresh import forget_mmengine
 
 # Before transformers is imported, which reads them once.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -67,12 +68,4 @@ def small_encoder(tmp_path_factory):
 def fresh_mmengine():
     """Clear what mmengine keeps for the whole process: scope, loggers, message hub, visualizer."""
     yield
-    from mmengine.logging import MessageHub, MMLogger
-    from mmengine.registry import DefaultScope
-    from mmengine.visualization import Visualizer
-
-    for logger in MMLogger._instance_dict.values():
-        for handler in logger.handlers:
-            handler.close()
-    for holder in (DefaultScope, MMLogger, MessageHub, Visualizer):
-        holder._instance_dict.clear()
+    forget_mmengine()

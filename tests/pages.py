@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from pgf_plugin.cli import main
+from fresh import forget_mmengine
 
-_RUNS = itertools.count()
+from pgf_plugin.cli import main
 
 
 class Page:
@@ -87,6 +87,5 @@ def run(command: str, *overrides: str) -> int:
     if arguments[0] in ("train", "bench"):
         short = ("train_cfg.max_epochs=1", "train_dataloader.batch_size=3")
         arguments += ["--cfg-options", *short, *overrides]
-    if arguments[0] == "train":  # mmengine allows the name of a run once a process
-        arguments.append(f"experiment_name=page_{next(_RUNS)}")
+    forget_mmengine()  # on the page, every command is a process of its own
     return main(arguments)

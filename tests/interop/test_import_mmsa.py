@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fresh import forget_mmengine
 from mmsa_reference import let_mag_bert_load
 from mmsa_runs import mmsa_metrics, write_checkpoint, write_features
 
@@ -104,6 +105,7 @@ def test_features_of_ones_own_and_a_second_run_of_what_was_written(bert, capsys)
     expected = mmsa_metrics("tfn", model, bert, "mine.pkl", feature_dims=list(dims))
     assert metrics_of(printed) == close_to(expected)
     command = re.search(r"^wrote tfn.safetensors, for: pgf (.*)$", printed, re.M)[1]
+    forget_mmengine()  # another command is another process
     assert main(command.split()) == 0
     assert metrics_of(capsys.readouterr().out) == metrics_of(printed)
 
