@@ -11,11 +11,11 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
-from rich.text import Text
 
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of, is_better
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
+from pgf_plugin.console import print_plain
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.evaluation import METRICS
 from pgf_plugin.hooks.safe_checkpoint import SafeCheckpointHook
@@ -110,11 +110,6 @@ class Progress:
 
     def _print(self, trial: Trial, news: str) -> None:
         print_plain(self.console, f"{self._labels[trial.folder]}: {news}")
-
-
-def print_plain(console: Console, text: str) -> None:
-    """Print a line as it is: names and paths may hold what is markup to rich."""
-    console.print(Text(text), soft_wrap=True)
 
 
 class ProgressHook(Hook):

@@ -12,13 +12,13 @@ from pgf_plugin.bench.execute import explained
 from pgf_plugin.bench.frame import write_frame
 from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import save_plot
-from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.report import write_report as write_page
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.console import print_plain
 
 if TYPE_CHECKING:
     from pgf_plugin.bench.run import BenchResult

@@ -1,7 +1,6 @@
 """Runs a whole bench and writes its report."""
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +17,11 @@ from pgf_plugin.bench.executors import Executor, build
 from pgf_plugin.bench.folder import Plan, claim_folder, finished_before
 from pgf_plugin.bench.frame import results_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
-from pgf_plugin.bench.progress import Progress, print_plain
+from pgf_plugin.bench.progress import Progress
 from pgf_plugin.bench.published import read_published
 from pgf_plugin.bench.report_files import print_report, write_report
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.work_dir import held
 
 TABLE_WIDTH = 160
@@ -83,10 +83,7 @@ def run_bench(
         WorkDirError: if ``work_dir`` cannot be written to, another process writes there, or it is
             another bench's.
     """
-    # Bound to the stream of now: the output of the trials is redirected, the bench's is not.
-    console = console or Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = max(console.width, TABLE_WIDTH)
+    console = open_console(console, TABLE_WIDTH)
     folder = Path(work_dir)
     trials = plan_trials(
         config,

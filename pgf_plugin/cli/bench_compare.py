@@ -1,7 +1,6 @@
 """``pgf bench compare A B``: what differs between the results of two benches."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,11 +38,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(found: "BenchComparison", first: str, second: str) -> None:
-    from rich.console import Console
+    from pgf_plugin.console import open_console
 
-    console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = max(console.width, WIDTH)
+    console = open_console(None, WIDTH)
     print(f"A: {first}\nB: {second}")
     for name, labels in (("A", found.only_first), ("B", found.only_second)):
         for label in labels:

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.result import write_json
 from pgf_plugin.bench.table import markdown_lines, markdown_text
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.profiling.plot import save_plot
 from pgf_plugin.profiling.result import Profile
 from pgf_plugin.profiling.table import Section, notes, sections
@@ -21,9 +21,7 @@ _WIDTH = 140
 
 def print_profile(profile: Profile, console: Console | None = None) -> None:
     """Print the tables and what they stand on, to the standard output by default."""
-    console = console or Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
+    console = open_console(console, _WIDTH)
     for section in sections(profile):
         console.print(_terminal_table(section))
     for note in notes(profile):

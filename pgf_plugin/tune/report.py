@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.config.problem import count
+from pgf_plugin.console import print_plain
 from pgf_plugin.tune.plot import save_plot
 from pgf_plugin.tune.record import STATES, TrialRecord, best_first, trial_folder
 

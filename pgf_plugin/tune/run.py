@@ -1,7 +1,6 @@
 """Runs a whole search and writes its report."""
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -13,12 +12,13 @@ from rich.console import Console
 
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.plan import Trial as Run
-from pgf_plugin.bench.progress import Progress, print_plain
+from pgf_plugin.bench.progress import Progress
 from pgf_plugin.checkpoint_files import remove_checkpoints
 from pgf_plugin.config import check_config, config_error
 from pgf_plugin.config.needs import missing_parts
 from pgf_plugin.config.problem import count, unique
 from pgf_plugin.config.tracking import check_tracking
+from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.errors import DataError
 from pgf_plugin.tune.check import NEEDS, tune_problems
 from pgf_plugin.tune.history import next_trial
@@ -63,10 +63,7 @@ def run_tune(cfg: Config, work_dir: str | Path, *, console: Console | None = Non
         WorkDirError: if ``work_dir`` cannot be written to, or another process writes there.
         MissingExtraError: if optuna is not installed.
     """
-    # Bound to the stream of now: the output of the trials is redirected, the search's is not.
-    console = console or Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = max(console.width, TABLE_WIDTH)
+    console = open_console(console, TABLE_WIDTH)
     checks = (missing_parts(cfg, NEEDS, KEY), check_config(cfg), check_tracking(cfg))
     if problems := unique([*chain.from_iterable(checks), *tune_problems(cfg)]):
         raise config_error(problems, cfg.filename or "config")

@@ -1,0 +1,25 @@
+"""Where commands print: a terminal as it is, a file wide enough for a table."""
+
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+
+def open_console(console: Console | None, columns: int) -> Console:
+    """Return ``console``, or the standard output of now.
+
+    Args:
+        console: None for the standard output.
+        columns: how wide it is at least where it is no terminal: a file has no width of its own.
+    """
+    # Bound to the stream of now: the output of a trial is redirected, that of its command is not.
+    console = console or Console(file=sys.stdout)
+    if not console.is_terminal:
+        console.width = max(console.width, columns)
+    return console
+
+
+def print_plain(console: Console, text: str) -> None:
+    """Print a line as it is: names and paths may hold what is markup to rich."""
+    console.print(Text(text), soft_wrap=True)
