@@ -2,17 +2,14 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
-from pgf_plugin.cli.going_on import program, same_command
+from pgf_plugin.cli.going_on import program, run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir
 from pgf_plugin.config import load_config
-from pgf_plugin.errors import WorkDirFailedError
-from pgf_plugin.interrupts import Interrupted, watched_signals
 from pgf_plugin.plugin import load_entry_points
 
 if TYPE_CHECKING:
@@ -52,18 +49,14 @@ def run(args: argparse.Namespace) -> int:
 
     Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
     """
-    try:
-        with watched_signals():
-            return _run(args)
-    except Interrupted as interrupted:
-        print(
-            f"pgf bench: {interrupted}. Finished trials are kept, and the same command goes on "
-            f"with the others:\n  {same_command(args)}",
-            file=sys.stderr,
-        )
-        return interrupted.exit_code
-    except WorkDirFailedError as error:
-        raise WorkDirFailedError(f"{error}. To go on:\n  {same_command(args)}") from error
+    return run_interruptibly(
+        args,
+        lambda: _run(args),
+        lambda: (
+            "Finished trials are kept, and the same command goes on with the others:\n"
+            f"  {same_command(args)}"
+        ),
+    )
 
 
 def _run(args: argparse.Namespace) -> int:

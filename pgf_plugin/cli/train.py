@@ -10,10 +10,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from pgf_plugin.checkpoint_files import begin_anew, find_resumable, newest_checkpoint
-from pgf_plugin.cli.going_on import same_command
+from pgf_plugin.cli.going_on import run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
-from pgf_plugin.errors import WorkDirFailedError
-from pgf_plugin.interrupts import Interrupted, watched_signals
 from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
@@ -44,18 +42,12 @@ def run(args: argparse.Namespace) -> int:
     Ctrl-C and SIGTERM end it with 130 and 143, and it says what to resume from.
     """
     work_dir: list[str] = []  # known once the config is read
-    try:
-        with watched_signals():
-            _train(args, work_dir)
-    except Interrupted as interrupted:
-        print(f"pgf train: {interrupted}. {_how_to_go_on(args, work_dir)}", file=sys.stderr)
-        return interrupted.exit_code
-    except WorkDirFailedError as error:
-        raise WorkDirFailedError(f"{error}. To go on:\n  {same_command(args, RESUME)}") from error
-    return 0
+    return run_interruptibly(
+        args, lambda: _train(args, work_dir), lambda: _how_to_go_on(args, work_dir), RESUME
+    )
 
 
-def _train(args: argparse.Namespace, work_dir: list[str]) -> None:
+def _train(args: argparse.Namespace, work_dir: list[str]) -> int:
     needs = ("train_dataloader", "train_cfg", "optim_wrapper")
     cfg = checked_config_from(args, needs=needs, seed=args.seed)
     if args.launcher is not None:
@@ -74,6 +66,7 @@ def _train(args: argparse.Namespace, work_dir: list[str]) -> None:
         written = Path(runner.work_dir, Path(cfg.filename).name)
         command = shlex.join(["pgf", "test", *(os.path.relpath(file) for file in (written, best))])
         print(f"\nBest checkpoint: {best}\nTest it: {command}")
+    return 0
 
 
 def _how_to_go_on(args: argparse.Namespace, work_dir: list[str]) -> str:

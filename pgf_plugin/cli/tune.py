@@ -2,12 +2,10 @@
 
 import argparse
 import shlex
-import sys
 
-from pgf_plugin.cli.going_on import program, same_command
+from pgf_plugin.cli.going_on import program, run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, run_config_from
-from pgf_plugin.errors import WorkDirFailedError, require_extra
-from pgf_plugin.interrupts import Interrupted, watched_signals
+from pgf_plugin.errors import require_extra
 
 
 def add_parser(commands) -> None:
@@ -26,18 +24,14 @@ def run(args: argparse.Namespace) -> int:
 
     Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
     """
-    try:
-        with watched_signals():
-            return _run(args)
-    except Interrupted as interrupted:
-        print(
-            f"pgf tune: {interrupted}. The trials that have ended are kept, and the same command "
-            f"goes on:\n  {same_command(args)}",
-            file=sys.stderr,
-        )
-        return interrupted.exit_code
-    except WorkDirFailedError as error:
-        raise WorkDirFailedError(f"{error}. To go on:\n  {same_command(args)}") from error
+    return run_interruptibly(
+        args,
+        lambda: _run(args),
+        lambda: (
+            "The trials that have ended are kept, and the same command goes on:\n"
+            f"  {same_command(args)}"
+        ),
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
