@@ -1,6 +1,5 @@
 """``pgf bench --dry-run``: the trials, what they would cost, and what could not work."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +15,9 @@ from rich.text import Text
 from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
 from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
 from pgf_plugin.bench.plan import Trial, check_models, plan_trials
-from pgf_plugin.bench.progress import print_plain
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.config.problem import Problem, count
+from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.doctor.configs import lacks_here
 from pgf_plugin.errors import ConfigError, MissingExtraError
 
@@ -98,9 +97,7 @@ def dry_run(
 
 def print_dry_run(found: DryRun, console: Console | None = None) -> None:
     """Print the trials with their costs, and the problems, to the standard output by default."""
-    console = console or Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)
+    console = open_console(console, 120)
     if found.planned:
         console.print(_table(found.planned))
         for line in _summary(found):
@@ -184,8 +181,7 @@ def _executor_lacks(executor: Any) -> Iterator[Problem]:
 
 def _state(trial: Trial) -> str:
     done = TrialResult.load(trial.folder)
-    same = done is not None and done.fingerprint == trial.fingerprint
-    return FINISHED if same and done and done.status == "finished" else TO_RUN
+    return FINISHED if done is not None and done.settles(trial.fingerprint) else TO_RUN
 
 
 def _attempt(trial: Trial) -> Cost | str:

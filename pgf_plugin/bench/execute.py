@@ -176,18 +176,19 @@ def milliseconds_per_utterance(runner: Runner, passes: int = 3) -> float:
     batches = list(runner.test_dataloader)
     times = []
     for _ in range(passes):
-        _synchronize()
+        synchronize()
         start = time.perf_counter()
         for batch in batches:
             data = model.data_preprocessor(batch, False)
             with wrapper.optim_context(model):
                 model(data["inputs"], mode="tensor")
-        _synchronize()
+        synchronize()
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times) / len(runner.test_dataloader.dataset)
 
 
-def _synchronize() -> None:
+def synchronize() -> None:
+    """Wait for what a GPU was told to do, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

@@ -131,8 +131,7 @@ def finished_before(trial: Trial) -> tuple[TrialResult | None, str | None]:
     path = trial.folder / RESULT_FILE
     result = TrialResult.load(trial.folder)
     if result is not None:
-        whole = result.status == "finished" and result.fingerprint == trial.fingerprint
-        return (result if whole else None), None
+        return (result if result.settles(trial.fingerprint) else None), None
     if not path.is_file():
         return None, None
     try:

@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from pgf_plugin.bench.execute import synchronize
 from pgf_plugin.config.load import nodes, type_name
 from pgf_plugin.training import train
 
@@ -97,8 +98,7 @@ class _StepTimer(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        synchronize()
         self.ends.append(time.perf_counter())
         if len(self.ends) > WARM_STEPS:
             raise _EnoughError
@@ -153,8 +153,7 @@ def _evaluate(runner: Runner, loader: Any) -> float:
     times = [time.perf_counter()]
     for batch in islice(loader, 3):
         runner.model.val_step(batch)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        synchronize()
         times.append(time.perf_counter())
     return len(loader) * _warm(times)
 

@@ -100,6 +100,10 @@ class TrialResult:
         """Where the trial wrote, below the folder of its bench."""
         return trial_folder(work_dir, self.model, self.seed, self.dataset, self.setting)
 
+    def settles(self, fingerprint: str) -> bool:
+        """Whether a trial of this fingerprint needs not be repeated."""
+        return self.status == "finished" and self.fingerprint == fingerprint
+
     def save(self, folder: Path) -> None:
         """Write ``result.json``; a reader sees the whole file or none."""
         write_json(folder / RESULT_FILE, {"schema_version": SCHEMA_VERSION, **asdict(self)})

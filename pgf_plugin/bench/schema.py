@@ -26,9 +26,6 @@ KEYS = (
 """What ``bench`` may hold; the docstring of :func:`~pgf_plugin.bench.plan.plan_trials` says what
 each means."""
 
-EXECUTORS = ("serial", "local", "ray")
-"""Names that ``bench.executor`` takes."""
-
 EXAMPLE = "bench = dict(models={'PGF-Net': 'pgf_net/…'}, seeds=[0, 1])"
 
 
@@ -124,6 +121,8 @@ def _reference_problems(bench: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _executor_problems(executor: Any) -> Iterable[Problem]:
     """The name of an executor; its arguments it checks itself."""
+    from pgf_plugin.bench.executors import EXECUTORS  # they run what this schema describes
+
     if executor is None:
         return []
     name = executor.get("type") if isinstance(executor, dict) else executor
