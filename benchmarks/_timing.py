@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,26 @@ def measure(function: Callable[[], object], repeats: int) -> float:
         function()
         seconds.append(perf_counter() - begin)
     return median(seconds)
+
+
+def take_turns(
+    sides: Mapping[str, Mapping[str, Callable[[], object]]],
+    repeats: int,
+    clock: Callable[[], float] = perf_counter,
+) -> dict[tuple[str, str], float]:
+    """Median seconds of each side and of what it does, after one round that is not timed.
+
+    They take turns, so that what else the machine does slows all of them alike.
+    """
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for repeat in range(repeats + 1):
+        for side, runs in sides.items():
+            for what, run in runs.items():
+                begin = clock()
+                run()
+                if repeat:  # the first is a warm-up
+                    seconds.setdefault((side, what), []).append(clock() - begin)
+    return {key: median(values) for key, values in seconds.items()}
 
 
 @contextmanager

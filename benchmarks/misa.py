@@ -16,19 +16,18 @@ the steps that MMSA reads. ``masked, unaligned`` reads all real steps of audio a
 import argparse
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from statistics import median
-from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from _timing import report
+from _timing import report, take_turns
 from masking import STEPS, TEXT_FEATURES, random_batch
 from torch import Tensor, nn
 
 from pgf_plugin.config import load_config
 from pgf_plugin.interop.mmsa import convert_state_dict
 from pgf_plugin.models import build_module
+from pgf_plugin.models.mmsa_settings import read_settings
 from pgf_plugin.structures import MSADataSample
 
 CONFIG = "misa/misa_mmsa_mosi_unaligned"
@@ -36,7 +35,7 @@ BATCH = 16
 SIDES = ("MMSA", "reference", "masked, word-aligned", "masked, unaligned")
 
 Batch = dict[str, Tensor]
-Steps = tuple[Callable[[], None], Callable[[], None]]
+Steps = dict[str, Callable[[], None]]
 
 
 class Features(nn.Module):
@@ -54,17 +53,13 @@ class Features(nn.Module):
 
 def build_mmsa() -> tuple[nn.Module, Any]:
     """MMSA's module with its own settings for MOSI and random weights, and its trainer."""
-    import json
-    from importlib.resources import files
 
     from easydict import EasyDict
     from MMSA.trains import singleTask
 
-    path = files("MMSA").joinpath("config", "config_regression.json")
-    config = json.loads(path.read_text(encoding="utf-8"))["misa"]
     dims = [TEXT_FEATURES, *load_config(CONFIG).model.feature_dims.values()]
     settings = EasyDict(
-        config["commonParams"] | config["datasetParams"]["mosi"],
+        read_settings("misa", "mosi", {}),
         feature_dims=dims,
         train_mode="regression",
         dataset_name="mosi",
@@ -131,7 +126,7 @@ def mmsa_steps(batches: Sequence[Batch], labels: Sequence[Tensor]) -> Steps:
         for batch in batches:
             predict(batch)
 
-    return train, infer
+    return {"train": train, "inference": infer}
 
 
 def our_steps(side: str, batches: Sequence[Batch], labels: Sequence[Tensor]) -> Steps:
@@ -156,25 +151,7 @@ def our_steps(side: str, batches: Sequence[Batch], labels: Sequence[Tensor]) -> 
         for batch in fed:
             model(batch)
 
-    return train, infer
-
-
-def take_turns(
-    batches: Sequence[Batch], repeats: int, clock: Callable[[], float] = perf_counter
-) -> dict[tuple[str, str], float]:
-    """Median seconds of all batches, by side and step."""
-    labels = [torch.linspace(-3, 3, BATCH).unsqueeze(1) for _ in batches]
-    sides = {"MMSA": mmsa_steps(batches, labels)}
-    sides |= {name: our_steps(name, batches, labels) for name in SIDES[1:]}
-    seconds: dict[tuple[str, str], list[float]] = {}
-    for repeat in range(repeats + 1):
-        for name, runs in sides.items():
-            for what, run in zip(("train", "inference"), runs, strict=True):
-                begin = clock()
-                run()
-                if repeat:  # the first is a warm-up
-                    seconds.setdefault((name, what), []).append(clock() - begin)
-    return {key: median(values) for key, values in seconds.items()}
+    return {"train": train, "inference": infer}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -192,7 +169,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     batches = [
         random_batch(BATCH, {"audio": 5, "vision": 20}, seed) for seed in range(args.batches)
     ]
-    seconds = take_turns(batches, args.repeats)
+    labels = [torch.linspace(-3, 3, BATCH).unsqueeze(1) for _ in batches]
+    sides = {"MMSA": mmsa_steps(batches, labels)}
+    sides |= {name: our_steps(name, batches, labels) for name in SIDES[1:]}
+    seconds = take_turns(sides, args.repeats)
     rows = [
         {
             "semantics": name,

@@ -13,17 +13,16 @@ Sides take turns in one process; memory is measured in a process for each side.
 
 import argparse
 from collections.abc import Callable, Sequence
-from statistics import median
-from time import perf_counter
 
 import torch
-from _timing import peak_memory, report, run_alone
+from _timing import peak_memory, report, run_alone, take_turns
 from masking import STEPS, TEXT_FEATURES, random_batch
 from torch import Tensor, nn
 
 from pgf_plugin.config import load_config
 from pgf_plugin.interop.mmsa import convert_state_dict
 from pgf_plugin.models import build_module
+from pgf_plugin.models.mmsa_settings import read_settings
 
 CONFIG = "mult/mult_mmsa_mosi_unaligned"
 BATCH = 16
@@ -35,16 +34,12 @@ Side = tuple[nn.Module, Callable[[Batch], Tensor], list[Batch]]
 
 def build_mmsa() -> nn.Module:
     """MMSA's module with its own settings for MOSI, and random weights."""
-    import json
-    from importlib.resources import files
 
     from easydict import EasyDict
     from MMSA.models.singleTask.MULT import MULT
 
-    path = files("MMSA").joinpath("config", "config_regression.json")
-    config = json.loads(path.read_text(encoding="utf-8"))["mult"]
     dims = [TEXT_FEATURES, *load_config(CONFIG).model.feature_dims.values()]
-    settings = config["commonParams"] | config["datasetParams"]["mosi"]
+    settings = read_settings("mult", "mosi", {})
     torch.manual_seed(0)
     return MULT(EasyDict(settings, feature_dims=dims, train_mode="regression", use_bert=False))
 
@@ -78,7 +73,7 @@ def make_side(side: str, batches: Sequence[Batch]) -> Side:
     return model, lambda x: model(x).prediction, fed
 
 
-def steps(side: Side) -> tuple[Callable[[], None], Callable[[], None]]:
+def steps(side: Side) -> dict[str, Callable[[], None]]:
     """One training step a batch, and one prediction a batch."""
     model, predict, batches = side
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
@@ -96,14 +91,14 @@ def steps(side: Side) -> tuple[Callable[[], None], Callable[[], None]]:
         for batch in batches:
             predict(batch)
 
-    return train, infer
+    return {"train": train, "inference": infer}
 
 
 def measure_memory(name: str, what: str, batches: Sequence[Batch]) -> int:
     """Peak bytes of one side beyond its model and batches."""
-    train, infer = steps(make_side(name, batches))
+    run = steps(make_side(name, batches))[what]
     with peak_memory() as peak:
-        train() if what == "train" else infer()
+        run()
     return peak[0]
 
 
@@ -135,19 +130,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(measure_memory(*args.memory, batches[:1]))
         return
     sides = {name: steps(make_side(name, batches)) for name in SIDES}
-    seconds: dict[tuple[str, str], list[float]] = {}
-    for repeat in range(args.repeats + 1):
-        for name, (train, infer) in sides.items():
-            for what, run in (("train", train), ("inference", infer)):
-                begin = perf_counter()
-                run()
-                if repeat:  # the first is a warm-up
-                    seconds.setdefault((name, what), []).append(perf_counter() - begin)
+    seconds = take_turns(sides, args.repeats)
     memory = {} if args.quick else measure_all_memory(args.threads)
     rows = []
     for name in SIDES[1:]:
         for what in ("train", "inference"):
-            theirs, ours = (median(seconds[side, what]) for side in ("MMSA", name))
+            theirs, ours = (seconds[side, what] for side in ("MMSA", name))
             rows.append(
                 {
                     "semantics": name,

@@ -12,12 +12,10 @@ in one process; memory is measured in a process for each side. ``recompute`` is 
 
 import argparse
 from collections.abc import Callable, Sequence
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
-from _timing import peak_memory, report, run_alone
+from _timing import peak_memory, report, run_alone, take_turns
 from torch import Tensor, nn
 
 from pgf_plugin.config import load_config
@@ -89,22 +87,6 @@ def steps(side: str, samples: int, quick: bool) -> dict[str, Callable[[], None]]
     return {"train": train, "inference": infer}
 
 
-def take_turns(
-    samples: int, repeats: int, quick: bool, clock: Callable[[], float] = perf_counter
-) -> dict[tuple[str, str], float]:
-    """Median seconds by side and step."""
-    sides = {name: steps(name, samples, quick) for name in SIDES}
-    seconds: dict[tuple[str, str], list[float]] = {}
-    for repeat in range(repeats + 1):
-        for name, runs in sides.items():
-            for what, run in runs.items():
-                begin = clock()
-                run()
-                if repeat:  # the first is a warm-up
-                    seconds.setdefault((name, what), []).append(clock() - begin)
-    return {key: median(values) for key, values in seconds.items()}
-
-
 def measure_memory(side: str, samples: int, quick: bool) -> int:
     """Peak bytes of a training step beyond the model and its batch."""
     train = steps(side, samples, quick)["train"]
@@ -133,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     passed_on = [*(["--quick"] if args.quick else []), "--threads", str(args.threads)]
     rows = []
     for samples in args.batches:
-        seconds = take_turns(samples, args.repeats, args.quick)
+        sides = {side: steps(side, samples, args.quick) for side in SIDES}
+        seconds = take_turns(sides, args.repeats)
         memory = {
             side: run_alone(__file__, *passed_on, "--memory", side, str(samples)) for side in SIDES
         }
