@@ -1,13 +1,12 @@
 """The comparison plot: error by model with every seed and its interval, and error against size."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 from pgf_plugin.bench.collect import Row, by_dataset
 from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.figures import literal, new_figure, save_png
 
 _INCHES_A_ROW = 0.36
 _INCHES_A_DATASET = 1.6
@@ -28,16 +27,12 @@ def save_plot(
     interval as whiskers, published numbers as hollow diamonds, and the best achievable error as
     lines where the data set knows it. Right: test MAE against trainable parameters.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     finished = [row for row in rows if row.seeds]
     tables = by_dataset(finished)
     beside = {name: published_on(name, published) for name in tables}
     lines = [max(len(tables[name]) + len(beside[name]), 5) for name in tables]
     heights = [_INCHES_A_DATASET + _INCHES_A_ROW * count for count in lines]
-    figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, sum(heights) + 0.5)
     panels = figure.subplots(
         len(tables), 2, squeeze=False, gridspec_kw=dict(width_ratios=(3, 2), height_ratios=heights)
     )
@@ -47,14 +42,12 @@ def save_plot(
         _draw_floors(by_model, here)
         _draw_sizes(by_size, table)
         if dataset:
-            by_size.set_title(_literal(dataset), loc="right", fontweight="bold")
+            by_size.set_title(literal(dataset), loc="right", fontweight="bold")
     whiskers = ", whiskers: 95 % interval" if any(row.interval for row in finished) else ""
     figure.supxlabel(f"dots: seeds, bar: mean{whiskers}; colours as on the left", fontsize="small")
     planted = any(result.data.get("planted") for result in results)
-    figure.suptitle(_literal(f"{title} (planted audio or vision)" if planted else title))
-    image = BytesIO()
-    figure.savefig(image, dpi=120, format="png")
-    AtomicLocalBackend().put(image.getvalue(), path)
+    figure.suptitle(literal(f"{title} (planted audio or vision)" if planted else title))
+    save_png(figure, path)
 
 
 def _draw_models(
@@ -110,12 +103,7 @@ def _colors(count: int) -> list[tuple[float, ...]]:
 def _wrapped(name: str) -> str:
     """A long name on two lines, parted where its setting begins."""
     parted = name.replace(" (", "\n(", 1) if len(name) > _LONG else name
-    return _literal(parted)
-
-
-def _literal(text: str) -> str:
-    """Return ``text`` so that matplotlib reads no formula between dollar signs."""
-    return text.replace("$", r"\$")
+    return literal(parted)
 
 
 def _draw_floors(axes, results: Sequence[TrialResult]) -> None:

@@ -1,10 +1,9 @@
 """The plot of a profile: latency by batch size, where the time goes, and memory."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.figures import literal, new_figure, save_png
 from pgf_plugin.profiling.components import COMPONENTS
 from pgf_plugin.profiling.result import Profile
 
@@ -19,13 +18,9 @@ def save_plot(profile: Profile, path: Path) -> None:
     a length; a band reaches to the 95th percentile. Below: the components of one utterance's time
     in every case.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     bars = sum(len(model.cells) for model in profile.models)
     heights = (4.0, 1.2 + _INCHES_A_BAR * bars)
-    figure = Figure(figsize=(12, sum(heights) + 0.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, sum(heights) + 0.8)
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     latency, memory = parts[0].subplots(1, 2)
     _draw_latency(latency, profile)
@@ -36,9 +31,7 @@ def save_plot(profile: Profile, path: Path) -> None:
         f"Inference on {environment.get('device')} (threads: {environment.get('threads')}): "
         "random weights, synthetic batches"
     )
-    image = BytesIO()
-    figure.savefig(image, dpi=120, format="png")
-    AtomicLocalBackend().put(image.getvalue(), path)
+    save_png(figure, path)
 
 
 def _draw_latency(axes: Any, profile: Profile) -> None:
@@ -86,7 +79,7 @@ def _draw_components(axes: Any, profile: Profile) -> None:
                 axes.barh(height, width, left=left, color=f"C{index}", height=0.8)
                 left += width
             size, lengths = reference.case
-            names.append(_literal(f"{model.label}, batch {size}, length {lengths}"))
+            names.append(literal(f"{model.label}, batch {size}, length {lengths}"))
             places.append(height)
             height += 1
         height += 0.6
@@ -112,10 +105,5 @@ def _lines(profile: Profile) -> list[tuple[str, str, str, str, list[Any]]]:
             )
             name = f", {each}" if len(lengths) > 1 else ""
             style = _STYLES[number % len(_STYLES)]
-            lines.append((_literal(model.label), name, f"C{index % 10}", style, cells))
+            lines.append((literal(model.label), name, f"C{index % 10}", style, cells))
     return lines
-
-
-def _literal(text: str) -> str:
-    """Return ``text`` so that matplotlib reads no formula between dollar signs."""
-    return text.replace("$", r"\$")

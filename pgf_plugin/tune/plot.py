@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.errors import require_extra
+from pgf_plugin.figures import literal, new_figure, save_png
 from pgf_plugin.tune.history import make_study
 from pgf_plugin.tune.record import TrialRecord
 from pgf_plugin.tune.settings import Settings
@@ -25,15 +24,11 @@ def save_plot(records: Sequence[TrialRecord], settings: Settings, path: Path) ->
     which needs no more than optuna). Below: the value against each parameter, the most important
     first. A pruned trial stands at the best of its epochs.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     importance = importances(records, settings)
     order = sorted(settings.space, key=lambda part: -importance.get(part.key, 0.0))
     slices = order[:MOST_SLICES]
     rows = math.ceil(len(slices) / COLUMNS)
-    figure = Figure(figsize=(12, 3.6 + 2.6 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 3.6 + 2.6 * rows)
     parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 2.6 * rows))
     above, below = parts
     history, bars = above.subplots(1, 2, width_ratios=(3, 2))
@@ -44,10 +39,8 @@ def save_plot(records: Sequence[TrialRecord], settings: Settings, path: Path) ->
         _draw_slice(axes, part, records, settings)
     for axes in grid[len(slices) :]:
         axes.set_axis_off()
-    below.supylabel(_literal(f"validation {settings.metric}"), fontsize="small")
-    image = BytesIO()
-    figure.savefig(image, dpi=120, format="png")
-    AtomicLocalBackend().put(image.getvalue(), path)
+    below.supylabel(literal(f"validation {settings.metric}"), fontsize="small")
+    save_png(figure, path)
 
 
 def importances(records: Sequence[TrialRecord], settings: Settings) -> dict[str, float]:
@@ -91,7 +84,7 @@ def _draw_history(axes: Any, records: Sequence[TrialRecord], settings: Settings)
             axes.axvline(record.number, color="0.8", linestyle=":")
     axes.set_xlabel("trial (dotted: failed)")
     direction = "higher" if settings.higher_is_better else "lower"
-    axes.set_ylabel(_literal(f"validation {settings.metric}, {direction} is better"))
+    axes.set_ylabel(literal(f"validation {settings.metric}, {direction} is better"))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
@@ -104,7 +97,7 @@ def _draw_importance(axes: Any, importance: dict[str, float]) -> None:
         return
     keys = list(importance)
     axes.barh(range(len(keys)), [importance[key] for key in keys], color="C0", alpha=0.6)
-    axes.set_yticks(range(len(keys)), [_literal(key) for key in keys], fontsize="small")
+    axes.set_yticks(range(len(keys)), [literal(key) for key in keys], fontsize="small")
     axes.invert_yaxis()
     axes.set_xlabel("importance (PED-ANOVA)")
 
@@ -122,13 +115,8 @@ def _draw_slice(
     if part.kind == "log":
         axes.set_xscale("log")
     if labels:
-        axes.set_xticks(range(len(labels)), [_literal(text[:12]) for text in labels])
+        axes.set_xticks(range(len(labels)), [literal(text[:12]) for text in labels])
         axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.set_xlabel(_literal(part.key), fontsize="small")
+    axes.set_xlabel(literal(part.key), fontsize="small")
     axes.tick_params(labelsize="small")
     axes.grid(alpha=0.3)
-
-
-def _literal(text: str) -> str:
-    """Return ``text`` so that matplotlib reads no formula between dollar signs."""
-    return text.replace("$", r"\$")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pgf_plugin.datasets.inspection.report import ModalityReport, Report
+from pgf_plugin.figures import literal, new_figure
 
 DPI = 120
 _PANEL_HEIGHT = 3.0
@@ -38,17 +39,13 @@ def save_plots(report: Report, folder: str | Path) -> list[Path]:
 
 
 def _save(path: Path, panels: Mapping[str, Any], draw: Callable, title: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height = 0.6 + _PANEL_HEIGHT * len(panels)
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(_WIDTH, height)
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for panel, (name, content) in zip(axes, panels.items(), strict=True):
         draw(panel, content)
-        panel.set_title(_literal(name), loc="left", fontsize="medium")
-    figure.suptitle(_literal(title))
+        panel.set_title(literal(name), loc="left", fontsize="medium")
+    figure.suptitle(literal(title))
     figure.savefig(path, dpi=DPI)
 
 
@@ -70,7 +67,7 @@ def _draw_lengths(axes, modality: ModalityReport) -> None:
     for place, (name, split) in enumerate(modality.splits.items()):
         share = 100 * np.array(split.histogram) / max(split.sequences, 1)
         label = f"{name} (median {split.median:g}, 95 % up to {split.p95:g})"
-        axes.stairs(share, edges, color=f"C{place}", label=_literal(label), linewidth=1.5)
+        axes.stairs(share, edges, color=f"C{place}", label=literal(label), linewidth=1.5)
     axes.set_xlabel("steps")
     axes.set_ylabel("% of the split")
     axes.set_ylim(bottom=0)
@@ -127,20 +124,14 @@ def _grouped_bars(
     places = np.arange(len(names))
     for place, (group, heights) in enumerate(groups.items()):
         shift = (place - (len(groups) - 1) / 2) * width
-        bars = axes.bar(places + shift, heights, width, color=f"C{place}", label=_literal(group))
+        bars = axes.bar(places + shift, heights, width, color=f"C{place}", label=literal(group))
         if number is not None:
             texts = [number.format(height) if height else "" for height in heights]
             axes.bar_label(bars, texts, fontsize="x-small", padding=2)
-    axes.set_xticks(places, [_literal(name) for name in names])
+    axes.set_xticks(places, [literal(name) for name in names])
     axes.legend(fontsize="small")
 
 
 def _short(source: str) -> str:
     name = Path(source).name
     return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
-
-
-def _literal(text: str) -> str:
-    """Return ``text`` so that matplotlib reads no formula, and no label to be left out, in it."""
-    text = text.replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
