@@ -98,7 +98,7 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
         # Of an earlier run, that this one replaces.
         for name in (RESULT_FILE, TRACEBACK_FILE, LOOKS_FILE):
             (trial.folder / name).unlink(missing_ok=True)
-        with _output_to(trial.folder / CONSOLE_FILE, append=found is not None):
+        with output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, writer, result, found)
     except Exception as error:  # one trial must not take the others with it
         if isinstance(error, WorkDirError) or write_failure(error):
@@ -116,7 +116,7 @@ def _train_and_test(
     if found and (warning := found.warning()):
         writer.tell(warning)
     config = in_micro_batches(trial.config, result.micro_batch)
-    runner = _build_runner(config, found)
+    runner = build_runner(config, found)
     runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
     runner.register_hook(DivergenceHook())
     _check_selection(runner, trial.metric)
@@ -149,7 +149,8 @@ def _train_and_test(
     result.wall_seconds = result.train_seconds + time.perf_counter() - trained
 
 
-def _build_runner(config: Config, found: Resumable | None) -> Runner:
+def build_runner(config: Config, found: Resumable | None) -> Runner:
+    """Build a ``Runner`` that begins, or goes on from what was found."""
     if found is None:
         return Runner.from_cfg(config)
     config = deepcopy(config)
@@ -194,7 +195,8 @@ def synchronize() -> None:
 
 
 @contextmanager
-def _output_to(path: Path, append: bool) -> Iterator[None]:
+def output_to(path: Path, append: bool) -> Iterator[None]:
+    """Let what is printed go to the file ``path`` meanwhile."""
     mode = "a" if append else "w"
     with path.open(mode, encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         yield

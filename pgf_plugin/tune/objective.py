@@ -4,19 +4,18 @@ import math
 import statistics
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from pgf_plugin.bench.execute import CONSOLE_FILE, TRACEBACK_FILE, build_runner, output_to
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.plan import Trial as Run
 from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.resume import prepare_folder
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
-from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.training import train
 from pgf_plugin.tune.history import pruner_state
@@ -29,8 +28,6 @@ from pgf_plugin.work_dir import write_failure
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-CONSOLE_FILE = "console.log"
-TRACEBACK_FILE = "traceback.txt"
 CONFIG_FILE = "config.py"
 
 
@@ -181,13 +178,8 @@ def _train(run: Run, hook: ObjectiveHook) -> None:
     found = prepare_folder(run)
     if found and (warning := found.warning()):
         hook.writer.tell(warning)
-    mode = "w" if found is None else "a"
-    with (
-        (run.folder / CONSOLE_FILE).open(mode, encoding="utf-8") as file,
-        redirect_stdout(file),
-        redirect_stderr(file),
-    ):
-        runner = _build_runner(run.config, found)
+    with output_to(run.folder / CONSOLE_FILE, append=found is not None):
+        runner = build_runner(run.config, found)
         runner.register_hook(hook, priority="LOW")  # before CheckpointHook looks for the metric
         try:
             train(runner)
@@ -208,9 +200,3 @@ def _run_of(search: Search, record: TrialRecord, seed: int) -> Run:
     config.experiment_name = f"tune_{record.number}_{seed}_{mark[:6]}"
     metric = search.settings.metric
     return Run("tune", seed, config, run_folder, mark, metric=metric)
-
-
-def _build_runner(config: Config, found: Resumable | None) -> Runner:
-    if found is not None:
-        config.load_from, config.resume = str(found.path), True
-    return Runner.from_cfg(config)

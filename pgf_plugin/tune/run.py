@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mmengine.config import Config
 from rich.console import Console
 
+from pgf_plugin.bench.execute import TRACEBACK_FILE
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.plan import Trial as Run
 from pgf_plugin.bench.progress import Progress
@@ -22,7 +23,7 @@ from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.errors import DataError
 from pgf_plugin.tune.check import NEEDS, tune_problems
 from pgf_plugin.tune.history import next_trial
-from pgf_plugin.tune.objective import TRACEBACK_FILE, Search, run_trial
+from pgf_plugin.tune.objective import Search, run_trial
 from pgf_plugin.tune.record import TrialRecord, best_first, load_records, trial_folder
 from pgf_plugin.tune.report import describe, label_of, print_report, write_best, write_table
 from pgf_plugin.tune.settings import KEY, Settings
