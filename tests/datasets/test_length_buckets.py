@@ -2,11 +2,13 @@
 
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 
 from pgf_plugin.datasets import LengthBucketSampler, MSADataset, SyntheticMSADataset
@@ -28,7 +30,7 @@ class Lengths:
 SIZES = {
     "lengths": st.lists(st.integers(0, 60), min_size=1, max_size=80),
     "batch_size": st.integers(1, 12),
-    "pool_batches": st.integers(1, 12),
+    "pool_batches": st.none() | st.integers(1, 12),
     "seed": st.integers(0, 2**31),
     "epoch": st.integers(0, 50),
 }
@@ -179,3 +181,20 @@ def test_waste_on_lengths_as_in_mosi(mosi_file, encoder, batch_size):
     bucketed = waste(key="total")
     assert bucketed["total"] <= 1.1
     assert max(bucketed["audio"], bucketed["vision"]) <= 1.1
+    one_pool = waste(pool_batches=None, key={"audio": 1, "vision": 1})  # as the unaligned configs
+    assert one_pool["total"] < bucketed["total"]
+
+
+def test_waste_of_the_config_for_unaligned_data(tmp_path):
+    """On lengths drawn as in MOSI, of which few are long."""
+    config = Path(__file__).parents[2] / "configs/_base_/datasets/mosi_mmsa_unaligned.py"
+    options = dict(Config.fromfile(config).train_dataloader.batch_sampler)
+    assert options.pop("type") == "LengthBucketSampler"
+    rng = np.random.default_rng(0)
+    seconds = np.exp(rng.normal(1.218, 0.664, 1284))
+    steps = {"audio": 500, "vision": 375}
+    lengths = {k: np.clip(np.ceil(seconds * v / 30), 1, v).astype(int) for k, v in steps.items()}
+    lengths["text"] = np.clip(rng.normal(seconds * 3.7 + 2, 3), 3, 50).astype(int)
+    sampler = DefaultSampler(Lengths(**lengths), seed=0)
+    batches = LengthBucketSampler(sampler, 16, **options)
+    assert padding_waste(batches, lengths)["total"] <= 1.1
