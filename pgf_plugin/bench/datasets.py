@@ -18,6 +18,7 @@ from pgf_plugin.registry import MODELS
 
 _REPLACED = (*LOADERS, "val_evaluator", "test_evaluator")
 _TOLD = ("feature_dims", "label_range", "encoder", "encoder_architecture")
+_READ_FEATURES = ("PrecomputedTextEncoder", "FeatureTransformerEncoder")
 ENTRY_KEYS = ("config", "data_root", "dataset", *_TOLD, *_REPLACED)
 """Keys of an entry, all of them optional: ``config``, the name of a config that has data;
 ``dataset``, arguments that all three datasets share; and those that the config may set itself."""
@@ -110,7 +111,7 @@ def _tell_widths(trial: Config, data: Config) -> None:
         kept = [name for name in model["feature_dims"] if name in widths]
         model["feature_dims"] = {name: widths[name] for name in kept}
     for node in nodes(model) if "text" in widths else ():
-        if type_name(node) == "PrecomputedTextEncoder":
+        if type_name(node) in _READ_FEATURES:
             node["in_features"] = widths["text"]
 
 

@@ -3,6 +3,7 @@
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import build_module
 from pgf_plugin.models.data_preprocessor import MSADataPreprocessor
+from pgf_plugin.models.encoders.feature_transformer import FeatureTransformerEncoder
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.models.fusions.bank import PGFBank
@@ -31,6 +32,7 @@ __all__ = [
     "MISA",
     "MMA",
     "TFN",
+    "FeatureTransformerEncoder",
     "Fused",
     "HFTextEncoder",
     "LMFHead",

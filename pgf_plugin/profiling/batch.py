@@ -54,7 +54,7 @@ def synthetic_batch(model: nn.Module, case: Case, device: torch.device, seed: in
             )
         }
     else:
-        shape = (size, lengths.text, encoder.hidden_size)
+        shape = (size, lengths.text, encoder.in_features)
         text = {"text": torch.randn(shape, generator=random)}
     inputs = {**text, "attention_mask": torch.ones(size, lengths.text, dtype=torch.int64)}
     for name, width in (getattr(model, "feature_dims", None) or {}).items():

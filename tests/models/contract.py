@@ -58,7 +58,10 @@ ALL_MODALITIES = {"MMSAModel"}
 """Models that need audio and vision."""
 
 INSIDE_THE_ENCODER = {"MAGBert", "MMA", "PGFNet"}
-"""Models that need an encoder with layers, and so no precomputed text."""
+"""Models that need an encoder with layers."""
+
+TOKENS_ALONE = {"MAGBert"}
+"""Models that shift the embeddings of tokens."""
 
 TOKENS = {
     "type": "HFTextEncoder",
@@ -69,6 +72,15 @@ TOKENS = {
     "freeze": True,
 }
 FEATURES = {"type": "PrecomputedTextEncoder", "in_features": TEXT_DIM}
+LAYERED = {
+    "type": "FeatureTransformerEncoder",
+    "in_features": TEXT_DIM,
+    "width": 16,
+    "num_layers": 3,
+    "num_heads": 2,
+    "dropout": 0.0,
+}
+"""Text features for the models that fuse inside an encoder."""
 
 
 def subsets(dims):
@@ -93,7 +105,9 @@ def parametrize(*, texts=False, every_subset=False, names=tuple(SUBJECTS)):
     cases = []
     for name in names:
         kind = type_of(name)
-        encoders = [TOKENS] if kind in INSIDE_THE_ENCODER else [TOKENS, FEATURES]
+        encoders = [TOKENS, LAYERED if kind in INSIDE_THE_ENCODER else FEATURES]
+        if kind in TOKENS_ALONE:
+            encoders = [TOKENS]
         taken = [DIMS] if kind in ALL_MODALITIES else subsets(DIMS)
         for encoder in encoders if texts else [TOKENS]:
             for dims in taken if every_subset else [DIMS]:

@@ -23,7 +23,7 @@ class PrecomputedTextEncoder(nn.Module):
 
     def __init__(self, in_features: int) -> None:
         super().__init__()
-        self.hidden_size = check_positive_int("in_features", in_features)
+        self.in_features = self.hidden_size = check_positive_int("in_features", in_features)
 
     def forward(self, inputs: dict[str, Tensor]) -> MaskedSequence:
         """``text`` (B, L, D_t) and ``attention_mask`` (B, L) -> the same as a sequence.
@@ -33,13 +33,13 @@ class PrecomputedTextEncoder(nn.Module):
         """
         if "text" not in inputs:
             raise ValueError(
-                f"PrecomputedTextEncoder needs 'text' features, the batch has {sorted(inputs)}: "
+                f"{type(self).__name__} needs 'text' features, the batch has {sorted(inputs)}: "
                 "set text_features=True in the dataset, or use HFTextEncoder for tokens"
             )
         got = inputs["text"].shape[-1]
-        if got != self.hidden_size:
+        if got != self.in_features:
             raise ValueError(
-                f"model.encoder.in_features is {self.hidden_size}, but the data have {got} text "
+                f"model.encoder.in_features is {self.in_features}, but the data have {got} text "
                 f"features a token: set model.encoder.in_features={got}"
             )
         return MaskedSequence(inputs["text"], inputs["attention_mask"].bool())
