@@ -53,7 +53,10 @@ class LayerStack(NamedTuple):
         It still looks its tokens up, of which the shape alone is used.
         """
         layers = self.layers(encoder)
-        handle = layers[number].register_forward_pre_hook(lambda module, args: (states, *args[1:]))
+        handle = layers[number].register_forward_pre_hook(
+            lambda module, args: (states, *args[1:]),
+            prepend=True,  # other hooks see what the layer receives
+        )
         try:
             with self.only(encoder, range(number, len(layers))):
                 yield

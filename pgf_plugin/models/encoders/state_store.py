@@ -39,7 +39,7 @@ class StateStore:
         self._process = os.getpid()
         self._own: StateFile | None = None
         self._others: dict[str, StateFile | None] = {}
-        self._places: dict[bytes, tuple[StateFile, Record]] = {}
+        self._places: dict[bytes, list[tuple[StateFile, Record]]] = {}
         self._told: set[str] = set()
         self._closed = False
 
@@ -53,16 +53,17 @@ class StateStore:
             digest: key of ``DIGEST_BYTES`` bytes.
         """
         self._refuse_inherited()
-        if digest not in self._places:
+        if not self._places.get(digest):
             self._look_around()
-        if digest not in self._places:
-            return None
-        file, record = self._places[digest]
-        content = file.read(record)
-        if content is None:
-            del self._places[digest]
+        places = self._places.get(digest, [])
+        while places:
+            file, record = places[-1]
+            content = file.read(record)
+            if content is not None:
+                return content
+            places.pop()  # another process may have stored it anew
             self._warn_once("damaged", "holds damaged states, which are computed again")
-        return content
+        return None
 
     def put(self, digest: bytes, array: np.ndarray) -> bool:
         """Store an array; say whether there was room."""
@@ -81,7 +82,8 @@ class StateStore:
                 return False
             if self._own is None:
                 self._own = StateFile(self._new_file())
-            self._places[digest] = self._own, self._own.append(digest, array.tobytes())
+            record = self._own.append(digest, array.tobytes())
+            self._places.setdefault(digest, []).append((self._own, record))
         except OSError as error:
             self._closed = True
             self._warn_once("closed", f"takes no more states, which are computed: {error}")
@@ -125,7 +127,7 @@ class StateStore:
                 continue
             try:
                 for record in file.records():
-                    self._places.setdefault(record.digest, (file, record))
+                    self._places.setdefault(record.digest, []).append((file, record))
             except ValueError as error:
                 self._warn_once(path.name, f"holds the damaged file {path.name}: {error}")
 
