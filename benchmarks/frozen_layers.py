@@ -3,7 +3,8 @@
 BERT-base with random weights (or ``--encoder``), frozen, with LoRA and fusion from layer L0 on,
 over synthetic utterances of 25 to 50 tokens, audio and vision steps. With and without
 ``cache_frozen`` take turns in one process; the first epoch, which fills the cache, is timed apart.
-An epoch is a pass of training steps over all batches.
+An epoch is a pass of training steps over all batches. With ``--threads 1`` seconds are those of the
+processor, which other programs do not lengthen.
 
     python benchmarks/frozen_layers.py [--layers 0 3 6 9] [--batch 16] [--batches 8] [--repeats 3]
         [--threads 2] [--encoder NAME] [--out frozen_layers.json]
@@ -13,10 +14,11 @@ An epoch is a pass of training steps over all batches.
 
 import argparse
 from collections.abc import Callable, Sequence
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
-from _timing import measure, report, take_turns
+from _timing import report, take_turns
 from pgf_net import CONFIG, QUICK_BERT, random_batch
 from torch import nn
 
@@ -56,12 +58,15 @@ def epochs(start: int, cached: bool, args: argparse.Namespace) -> Callable[[], N
 
 def compare(start: int, args: argparse.Namespace) -> dict[str, Any]:
     """Seconds of an epoch on both sides; at L0 = 0 there is nothing to keep."""
+    clock = process_time if args.threads == 1 else perf_counter
     sides = {"without": {"epoch": epochs(start, False, args)}}
     row: dict[str, Any] = {"L0": start, "first, s": None, "with, s": None}
     if start:
         sides["with"] = {"epoch": epochs(start, True, args)}
-        row["first, s"] = measure(sides["with"]["epoch"], 1)
-    seconds = take_turns(sides, args.repeats)
+        begin = clock()
+        sides["with"]["epoch"]()
+        row["first, s"] = clock() - begin
+    seconds = take_turns(sides, args.repeats, clock)
     for side in sides:
         row[f"{side}, s"] = seconds[side, "epoch"]
     return row
