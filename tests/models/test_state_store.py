@@ -119,6 +119,14 @@ def test_what_is_damaged_is_stored_anew(damage, kept, tmp_path, capfd):
     assert read(store, 1) == read(StateStore(tmp_path, LARGE), 1) == (VALUES + 1).tolist()
 
 
+def test_a_file_that_is_cut_while_it_is_used(tmp_path):
+    StateStore(tmp_path, LARGE).put(key(0), VALUES)
+    store = StateStore(tmp_path, LARGE)
+    assert read(store, 1) is None  # looks around, and reads nothing
+    cut(only_file(tmp_path))
+    assert read(store, 0) is None
+
+
 def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, capfd):
     (tmp_path / "file").touch()
     store = StateStore(tmp_path / "file" / "folder", LARGE)

@@ -85,6 +85,8 @@ class StateFile:
         """Return the content (size,) uint8 in the map, read-only; None if it is damaged."""
         end = record.offset + record.size
         if self._map is None or len(self._map) < end:
+            if os.fstat(self._file.fileno()).st_size < end:  # somebody cut the file
+                return None
             # The map from before stays as long as somebody holds an array of it.
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         content = np.frombuffer(self._map, np.uint8, record.size, record.offset)
