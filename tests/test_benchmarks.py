@@ -71,3 +71,12 @@ def test_pgf_net(tmp_path):
     rows = json.loads((tmp_path / "out.json").read_text())
     assert [row["side"] for row in rows] == ["floor", "PGF-Net", "PGF-Net, recompute"]
     assert all(row["training, times the floor"] > 0 for row in rows)
+
+
+def test_frozen_layers(tmp_path):
+    assert "| 0 | None | None | " in run_script(
+        FOLDER / "frozen_layers.py", "--quick", "--out", tmp_path / "out.json"
+    )
+    first, second = json.loads((tmp_path / "out.json").read_text())
+    assert (first["L0"], first["times faster"], second["L0"]) == (0, None, 1)
+    assert second["times faster"] > 0

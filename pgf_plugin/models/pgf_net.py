@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from pgf_plugin.errors import check_one_of, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.fusions.bank import split_bank
 from pgf_plugin.models.fusions.cross_attention import (
     BankProjection,
@@ -146,4 +147,6 @@ def count_layers(model: Any, start_fusion_layer: int) -> int:
             f"start_fusion_layer must be below the encoder's {number} layers, got "
             f"{start_fusion_layer}"
         )
+    if isinstance(model.encoder, HFTextEncoder):
+        model.encoder.check_first_fusion(start_fusion_layer)
     return number

@@ -27,6 +27,7 @@ from pgf_plugin.errors import (
     misspelt,
 )
 from pgf_plugin.file_checks import check_archive
+from pgf_plugin.models.encoders.frozen_states import build_frozen_states, check_frozen_below
 from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES, find_layer_stack
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
@@ -74,6 +75,11 @@ class HFTextEncoder(TrainedStateModule):
         lora_start_layer: first layer that gets LoRA.
         freeze: whether the encoder's own weights are frozen; None freezes pretrained weights.
         dropout: replaces every dropout rate of the encoder; None keeps them.
+        cache_frozen: whether the layers below both LoRA and the first fusion run once an
+            utterance, whose states are then read from a file:
+            ``dict(folder=None, max_bytes=2 << 30, dtype='float32')``, or True for these defaults;
+            see :class:`~pgf_plugin.models.encoders.frozen_states.FrozenStates`. In training, too,
+            these layers are then without dropout.
 
     Attributes:
         hidden_size: width D of the hidden states.
@@ -93,6 +99,7 @@ class HFTextEncoder(TrainedStateModule):
         lora_start_layer: int = 0,
         freeze: bool | None = None,
         dropout: float | None = None,
+        cache_frozen: dict[str, Any] | bool = False,
     ) -> None:
         freeze = pretrained is not None if freeze is None else freeze
         has_weights = pretrained is not None and not _skip_weights.get()
@@ -122,6 +129,11 @@ class HFTextEncoder(TrainedStateModule):
         for name, parameter in self.encoder.named_parameters():
             if "lora_" not in name:
                 parameter.requires_grad_(not freeze)
+        self.first_trained = self.num_layers if lora_rank is None else lora_start_layer
+        frozen_states = build_frozen_states(cache_frozen, freeze, self.first_trained)
+        self.caches_frozen = frozen_states is not None
+        # Random weights in place of pretrained ones are there to be counted and timed.
+        self.frozen_states = None if _skip_weights.get() else frozen_states
         self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
     def forward(
@@ -154,6 +166,12 @@ class HFTextEncoder(TrainedStateModule):
             )
         mask = inputs["attention_mask"]
         with ExitStack() as hooks:
+            depth = self._frozen_depth(after_layer, start_layer, after_embeddings)
+            if self.frozen_states is not None and depth:
+                states = self.frozen_states.look_up(self, self.stack, inputs, depth)
+                if depth == self.num_layers:
+                    return MaskedSequence(states, mask.bool())
+                hooks.enter_context(self.stack.entered(self.encoder, depth, states))
             if after_embeddings is not None:
                 handle = self.stack.embeddings(self.encoder).register_forward_hook(
                     lambda module, args, output: after_embeddings(output)
@@ -166,6 +184,31 @@ class HFTextEncoder(TrainedStateModule):
                         hooks.callback(handle.remove)
             output = self.encoder(input_ids=inputs["input_ids"], attention_mask=mask)
         return MaskedSequence(output.last_hidden_state, mask.bool())
+
+    def check_first_fusion(self, start_layer: int) -> None:
+        """Refuse, with ``cache_frozen``, to fuse first where some layer below is not frozen.
+
+        Raises:
+            ConfigError: naming the keys.
+        """
+        if self.caches_frozen:
+            check_frozen_below(start_layer, self.first_trained)
+
+    def _frozen_depth(
+        self,
+        after_layer: AfterLayer | None,
+        start_layer: int,
+        after_embeddings: AfterEmbeddings | None,
+    ) -> int:
+        """How many of the first layers need not run in this call."""
+        if self.frozen_states is None or not self.frozen_states.usable(self):
+            return 0
+        if after_embeddings is not None:
+            raise ConfigError(
+                "encoder.cache_frozen keeps what frozen layers make of the tokens alone, but this "
+                "model changes what they receive: leave cache_frozen out"
+            )
+        return min(self.first_trained, self.num_layers if after_layer is None else start_layer)
 
 
 def _check_lora(

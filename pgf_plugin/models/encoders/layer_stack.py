@@ -1,8 +1,10 @@
 """Where each family of Hugging Face encoders keeps its layers and attention projections."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 
@@ -12,10 +14,12 @@ class LayerStack(NamedTuple):
     Attributes:
         path: dotted name of the list of layers.
         projections: role ('query', 'key', 'value', 'output') to dotted name inside a layer.
+        in_tuple: whether a layer returns its states as the first of a tuple.
     """
 
     path: str
     projections: dict[str, str]
+    in_tuple: bool = False
 
     def layers(self, encoder: nn.Module) -> nn.ModuleList:
         """Return the layers of ``encoder``, first to last."""
@@ -25,6 +29,48 @@ class LayerStack(NamedTuple):
         """Return the module whose output goes to the first layer."""
         # ELECTRA widens embeddings that are narrower than its layers.
         return getattr(encoder, "embeddings_project", None) or encoder.get_submodule("embeddings")
+
+    @contextmanager
+    def only(self, encoder: nn.Module, numbers: range) -> Iterator[None]:
+        """Inside, ``encoder`` runs the layers of ``numbers``; the others pass their input on.
+
+        What stands between the layers, such as DeBERTa's convolution after the first, still runs.
+        """
+        layers = self.layers(encoder)
+        parent, _, name = self.path.rpartition(".")
+        owner, skipped = encoder.get_submodule(parent), _PassOn(self.in_tuple)
+        kept = (layers[i] if i in numbers else skipped for i in range(len(layers)))
+        setattr(owner, name, nn.ModuleList(kept))
+        try:
+            yield
+        finally:
+            setattr(owner, name, layers)
+
+    @contextmanager
+    def entered(self, encoder: nn.Module, number: int, states: Tensor) -> Iterator[None]:
+        """Inside, ``encoder`` begins at the layer ``number``, which receives ``states`` (B, L, D).
+
+        It still looks its tokens up, of which the shape alone is used.
+        """
+        layers = self.layers(encoder)
+        handle = layers[number].register_forward_pre_hook(
+            lambda module, args: (states, *args[1:]),
+            prepend=True,  # other hooks see what the layer receives
+        )
+        try:
+            with self.only(encoder, range(number, len(layers))):
+                yield
+        finally:
+            handle.remove()
+
+
+class _PassOn(nn.Module):
+    def __init__(self, in_tuple: bool) -> None:
+        super().__init__()
+        self.in_tuple = in_tuple
+
+    def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return (hidden, None) if self.in_tuple else hidden
 
 
 _BERT = LayerStack(
@@ -47,6 +93,7 @@ FAMILIES: dict[str, LayerStack] = {
             "value": "attention.attn.v",
             "output": "attention.attn.o",
         },
+        in_tuple=True,
     ),
     "distilbert": LayerStack(
         "transformer.layer",
@@ -65,6 +112,7 @@ FAMILIES: dict[str, LayerStack] = {
             "value": "attention.self.value_proj",
             "output": "attention.output.dense",
         },
+        in_tuple=True,
     ),
 }
 """By ``config.model_type``."""

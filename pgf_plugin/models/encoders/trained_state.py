@@ -16,6 +16,9 @@ from pgf_plugin.models.encoders.identity import (
 IDENTITY_KEY = _EXTRA_STATE_KEY_SUFFIX
 """Last part of the key under which a state dict carries the identity."""
 
+NOT_READ = "not read"
+"""Hash of weights that are not in memory."""
+
 _ADVICE = (
     "Build the model with the encoder that the weights were trained on (--encoder NAME, the "
     "environment variable PGF_ENCODER, or model.encoder)"
@@ -59,11 +62,7 @@ class TrainedStateModule(nn.Module):
     @property
     def leaves_out_pretrained(self) -> bool:
         """Whether ``state_dict`` leaves the encoder's own weights out."""
-        return self._frozen and not any(
-            parameter.requires_grad
-            for name, parameter in self.encoder.named_parameters()
-            if _is_own(name)
-        )
+        return self._frozen and not any(each.requires_grad for each in self.own_parameters())
 
     def own_tensors(self) -> dict[str, Tensor]:
         """The encoder's own weights, LoRA not among them, by their names in the encoder."""
@@ -74,13 +73,21 @@ class TrainedStateModule(nn.Module):
         """Hash the encoder's own weights under the names that they have without LoRA."""
         if self._hash is not None:
             return self._hash
-        own = self.own_tensors()
-        if any(tensor.is_meta for tensor in own.values()):
-            return "not read"
-        value = hash_tensors({name.replace(".base_layer.", "."): own[name] for name in own})
-        if self._frozen:
+        value = self.hash_own()
+        if self._frozen and value != NOT_READ:
             self._hash = value
         return value
+
+    def hash_own(self) -> str:
+        """Hash the encoder's own weights as they are now, likewise."""
+        own = self.own_tensors()
+        if any(tensor.is_meta for tensor in own.values()):
+            return NOT_READ
+        return hash_tensors({name.replace(".base_layer.", "."): own[name] for name in own})
+
+    def own_parameters(self) -> list[nn.Parameter]:
+        """The encoder's own parameters, LoRA not among them."""
+        return [each for name, each in self.encoder.named_parameters() if _is_own(name)]
 
     def get_extra_state(self) -> Tensor:
         """Return the identity, for ``state_dict``."""
