@@ -91,12 +91,15 @@ class MSAOutput(ModelOutput):
         attention: one (B, heads, L, T_a + T_v) tensor a fused layer; rows of a sample without a
             valid key are zero.
         modality_features: name to (B, D) representation, as the model defines it.
+        experts: one (B, L, E) tensor a layer whose adapter is a mixture: what its router weighs
+            each expert by.
     """
 
     prediction: Tensor | None = None
     gates: tuple[Tensor, ...] | None = None
     attention: tuple[Tensor, ...] | None = None
     modality_features: dict[str, Tensor] | None = None
+    experts: tuple[Tensor, ...] | None = None
 
 
 def stack_labels(data_samples: list[MSADataSample]) -> Tensor:

@@ -22,6 +22,7 @@ from pgf_plugin.models.mmsa_model import MMSAModel
 from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
+from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
 from pgf_plugin.models.pgf_net import PGFNet
 from pgf_plugin.models.self_mm import SelfMM, SelfMMHead
 from pgf_plugin.models.text_only import TextOnlyNet
@@ -52,6 +53,7 @@ __all__ = [
     "PGFBlock",
     "PGFCrossAttention",
     "PGFGate",
+    "PGFMixtureOfAdapters",
     "PGFNet",
     "PrecomputedTextEncoder",
     "SelfMM",

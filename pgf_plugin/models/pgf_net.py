@@ -1,7 +1,7 @@
 """PGF-Net: progressive intra-layer fusion inside a frozen text encoder."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,8 +19,13 @@ from pgf_plugin.models.fusions.cross_attention import (
     project_bank,
 )
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
+from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
+from pgf_plugin.models.peft.schedule import layer_blocks
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import POOLINGS, MaskedSequence
+
+_OF_LAYERS = ("gates", "attention", "experts")
+"""Outputs that hold one tensor a layer."""
 
 
 @MODELS.register_module()
@@ -37,6 +42,12 @@ class PGFNet(MSAModel):
         bank: see :class:`~pgf_plugin.models.fusions.bank.PGFBank`.
         block: see :class:`~pgf_plugin.models.fusions.pgf_block.PGFBlock`; one is built a layer.
         start_fusion_layer: first layer that is followed by a block, counted from 0.
+        adapter_bottlenecks: bottlenecks of the adapters from layer to layer, in the place of the
+            one in ``block``: a list, where 0 means no adapter, or a rule such as
+            ``dict(rule='linear', first=16, last=112, total=384)``; see
+            :func:`~pgf_plugin.models.peft.schedule.bottlenecks_of`.
+        adapter_layers: layers whose block has an adapter, counted from 0 and increasing;
+            ``adapter_bottlenecks`` is then of these alone. None for every fused layer.
         recompute: whether training keeps nothing of what the blocks compute, and computes it
             again in the backward pass: less memory, more time, the same gradients.
         pooling: ``'cls'`` (the paper's) or ``'mean'``, over the last layer.
@@ -45,8 +56,8 @@ class PGFNet(MSAModel):
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
 
     Raises:
-        ValueError: if ``start_fusion_layer`` is past the encoder's last layer, or the encoder has
-            no layer stack.
+        ValueError: if ``start_fusion_layer`` is past the encoder's last layer, the encoder has no
+            layer stack, or ``adapter_bottlenecks`` or ``adapter_layers`` do not fit it.
     """
 
     available_outputs: tuple[str, ...] = ("gates", "attention", "modality_features")
@@ -58,6 +69,8 @@ class PGFNet(MSAModel):
         bank: ComponentConfig | None = None,
         block: ComponentConfig | None = None,
         start_fusion_layer: int = 0,
+        adapter_bottlenecks: Sequence[int] | Mapping[str, Any] | None = None,
+        adapter_layers: Sequence[int] | None = None,
         recompute: bool = False,
         pooling: str = "cls",
         head: ComponentConfig | None = None,
@@ -81,9 +94,17 @@ class PGFNet(MSAModel):
         )
         bank_width = None if self.bank is None else self.bank.width
         self.blocks = nn.ModuleList(
-            build_module(block or {"type": "PGFBlock"}, hidden_size=width, bank_width=bank_width)
-            for _ in range(start_fusion_layer, num_layers)
+            build_module(config, hidden_size=width, bank_width=bank_width)
+            for config in layer_blocks(
+                block or {"type": "PGFBlock"},
+                adapter_bottlenecks,
+                adapter_layers,
+                start_fusion_layer,
+                num_layers,
+            )
         )
+        if any(isinstance(part, PGFMixtureOfAdapters) for part in self.blocks.modules()):
+            self.available_outputs = (*self.available_outputs, "experts")
         self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence | None:
@@ -112,7 +133,7 @@ class PGFNet(MSAModel):
 
         states = self.encoder(inputs, after_layer=refine, start_layer=self.start_fusion_layer)
         pooled = states.pool(self.pooling)  # (B, D)
-        named: dict[str, Any] = {name: tuple(collected[name]) for name in ("gates", "attention")}
+        named: dict[str, Any] = {name: tuple(collected[name]) for name in _OF_LAYERS}
         if "modality_features" in outputs:
             parts = {} if features is None else split_bank(features, inputs, self.feature_dims)
             named["modality_features"] = {

@@ -9,6 +9,7 @@ from pgf_plugin.errors import check_positive_int
 from pgf_plugin.models.encoders.sequence import TemporalConv
 from pgf_plugin.models.fusions.attention import masked_attention
 from pgf_plugin.models.peft.adapter import PGFAdapter
+from pgf_plugin.models.peft.routing import route
 from pgf_plugin.structures import MaskedSequence
 
 
@@ -88,7 +89,4 @@ class AdapterMixture(nn.Module):
         )  # (B L, 1, M, D)
         mean = mixed.squeeze(1).unflatten(0, seen.shape[:2]).mean(dim=2)  # (B, L, D)
         scores = self.router(mean).masked_fill(~present.unsqueeze(1), float("-inf"))
-        if self.top_k is not None:
-            least = scores.topk(self.top_k, dim=-1).values[..., -1:]
-            scores = scores.masked_fill(scores < least, float("-inf"))
-        return scores.softmax(dim=-1)
+        return route(scores, self.top_k)

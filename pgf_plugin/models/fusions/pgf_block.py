@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.fusions.cross_attention import BankProjection
+from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
@@ -29,7 +30,8 @@ class PGFBlock(nn.Module):
             its adapter.
         cross_attention: see :class:`PGFCrossAttention`.
         gate: see :class:`PGFGate`.
-        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter`.
+        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter` and
+            :class:`~pgf_plugin.models.peft.mixture_of_adapters.PGFMixtureOfAdapters`.
     """
 
     parameter_group = "fusion"
@@ -66,21 +68,29 @@ class PGFBlock(nn.Module):
         Args:
             hidden: (B, L, D).
             bank: values (B, T, D_m), mask (B, T); None where the block was built without.
-            outputs: what to return beside the states, of ``'gates'`` and ``'attention'``.
+            outputs: what to return beside the states, of ``'gates'``, ``'attention'`` and
+                ``'experts'``.
             projection: keys and values of the bank, where they are known, see
                 :func:`~pgf_plugin.models.fusions.cross_attention.project_bank`.
 
         Returns:
-            (B, L, D), and a dict with the gate (B, L, D) under ``'gates'`` and the weights
-            (B, heads, L, T) under ``'attention'``, as far as asked for.
+            (B, L, D), and a dict with the gate (B, L, D) under ``'gates'``, the weights
+            (B, heads, L, T) under ``'attention'`` and those of the adapter's experts (B, L, E)
+            under ``'experts'``, as far as asked for and there.
         """
         if bank is None or self.cross_attention is None or self.gate is None:
-            return self.adapter(hidden), {}
+            return self.adapter(hidden), self._experts(hidden, outputs)
         known = {} if projection is None else {"projection": projection}
         attended, weights = self.cross_attention(hidden, bank, "attention" in outputs, **known)
         has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
         gate = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
         # lerp gives the language exactly where the gate is 1. Autocast may have changed the types.
         fused = torch.lerp(attended.to(hidden), hidden, gate.to(hidden))
-        asked = {"gates": gate, "attention": weights}
-        return self.adapter(fused), {name: asked[name] for name in outputs if name in asked}
+        there = {"gates": gate, "attention": weights, **self._experts(fused, outputs)}
+        return self.adapter(fused), {name: there[name] for name in outputs if name in there}
+
+    def _experts(self, fused: Tensor, outputs: Collection[str]) -> dict[str, Tensor]:
+        """How the adapter weighs its experts on (B, L, D), if it has any and that is asked for."""
+        if "experts" not in outputs or not isinstance(self.adapter, PGFMixtureOfAdapters):
+            return {}
+        return {"experts": self.adapter.weigh(fused)}
