@@ -44,6 +44,6 @@ test_dataloader = dict(
 val_evaluator = dict(type="MSAMetric")
 test_evaluator = dict(type="MSAMetric")
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-train_cfg = dict(max_epochs=8)
+train_cfg = dict(max_epochs=6)
 
 del loader, in_order
