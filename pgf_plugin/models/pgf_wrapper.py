@@ -132,6 +132,15 @@ class PGFWrapper(BaseModel):
             )
         return None
 
+    def init_weights(self) -> None:
+        """Let a ``BaseModel`` read or draw its weights; a plain module has those it was built with.
+
+        The engine calls it before training, and would let Hugging Face's and timm's models, whose
+        method of this name means something else, draw their pretrained weights anew.
+        """
+        if self.call.is_base_model:
+            self.model.init_weights()
+
     def train(self, mode: bool = True) -> "PGFWrapper":
         """Set the mode; frozen batch normalization keeps its running statistics."""
         super().train(mode)

@@ -160,6 +160,16 @@ def test_a_plain_module_of_tuples_takes_what_it_names():
     assert model.model.norm.num_batches_tracked == 0, "frozen statistics moved"
 
 
+def test_the_engine_does_not_draw_the_weights_of_a_plain_module_anew():
+    config = {"type": "PGFWrapper", "layers": [], "feature_dims": DIMS}
+    model = build(config, model=TupleNet())
+    model.init_weights()
+    assert model.model.out.weight.any()
+    theirs = build(config, model=TheirModel())
+    theirs.init_weights()
+    assert theirs.model.seen == ["init_weights"]
+
+
 def test_a_model_of_mmengine_answers_itself():
     config = {"type": "PGFWrapper", "layers": "net.stack.*", "feature_dims": DIMS}
     model = build(config, model=TheirModel(), hidden_size=6)

@@ -71,6 +71,11 @@ class TupleNet(nn.Module):
         self.norm = nn.BatchNorm1d(6)
         self.out = nn.Linear(6, 2)
 
+    def init_weights(self):
+        """Means something else than mmengine's method: it would undo what was trained."""
+        for parameter in self.parameters():
+            torch.nn.init.zeros_(parameter)
+
     def forward(self, text, audio=None):
         states = text[..., :6] + (0 if audio is None else audio.mean())
         for layer in self.stack:
@@ -86,6 +91,9 @@ class TheirModel(BaseModel):
         super().__init__()
         self.net = TupleNet()
         self.seen = []
+
+    def init_weights(self):
+        self.seen.append("init_weights")
 
     def forward(self, inputs, data_samples=None, mode="tensor"):
         self.seen.append((sorted(inputs) if isinstance(inputs, dict) else "tensor", mode))
