@@ -31,16 +31,15 @@ def bench(folder, name, *options):
     shutil.rmtree(folder / "run")  # checkpoints that pytest would keep
     trainable = results["trainable"]
     assert trainable["With PGF blocks"] > trainable["Without"] > 0, told
+    return results
 
 
 def test_a_text_classifier(examples, small_encoder):
     options = ["train_cfg.max_epochs=1", "train_dataloader.dataset.num_samples=32"]
-    options += [f"model.model.pretrained={small_encoder}"]
-    options += [
-        f"{loader}_dataloader.dataset.tokenizer={small_encoder}"
-        for loader in ("train", "val", "test")
-    ]
-    bench(examples, "compare_text.py", "--cfg-options", *options)
+    results = bench(
+        examples, "compare_text.py", "--encoder", str(small_encoder), "--cfg-options", *options
+    )
+    assert results["total"].max() < 1e6, "--encoder was not taken"
 
 
 def test_a_vision_transformer(examples):

@@ -138,7 +138,7 @@ class PGFWrapper(BaseModel):
         The engine calls it before training, and would let Hugging Face's and timm's models, whose
         method of this name means something else, draw their pretrained weights anew.
         """
-        if self.call.is_base_model:
+        if isinstance(self.model, BaseModel):
             self.model.init_weights()
 
     def train(self, mode: bool = True) -> "PGFWrapper":
