@@ -29,8 +29,9 @@ class PGFWrapper(BaseModel):
 
     The blocks act by forward hooks for the time of one call. A sample without a valid step in the
     bank passes them unchanged, before and after training: without LoRA and trained parts its
-    prediction is bit for bit the wrapped model's. With steps, an untrained block scales the states by
-    its gate, 0.95 unless ``block=dict(type='PGFBlock', gate=dict(type='PGFGate', init_bias=…))``.
+    prediction is bit for bit the wrapped model's. With steps, an untrained block scales the states
+    by its gate, 0.95 unless ``block=dict(type='PGFBlock', gate=dict(type='PGFGate', init_bias=…))``
+    says otherwise.
 
     The wrapped model is a plain module (Hugging Face, timm), which is called with the entries of
     the batch that its ``forward`` names and returns scores (B, n_out); or a ``BaseModel`` of
