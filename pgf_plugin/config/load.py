@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def apply_encoder(cfg: Config, encoder: str | None) -> int:
         return 0
     if Path(resolve_pretrained(name)).is_dir() and not name.startswith(PACKAGE_PREFIX):
         name = str(Path(name).expanduser().resolve())
-    encoders = [node for node in nodes(cfg) if type_name(node) == "HFTextEncoder"]
+    tokenizers = [node.get("tokenizer") for node in dataset_nodes(cfg)]
+    encoders = [node for node in nodes(cfg) if _reads_text(node, tokenizers)]
     for node in encoders:
         node["pretrained"] = name
         node.pop("architecture", None)  # it described the weights that were replaced
@@ -90,6 +91,12 @@ def apply_encoder(cfg: Config, encoder: str | None) -> int:
     if isinstance(cfg.get("encoder"), str):
         cfg.encoder = name
     return len(encoders)
+
+
+def _reads_text(node: Mapping[str, Any], tokenizers: Sequence[Any]) -> bool:
+    """Whether a node is a text encoder: of the models of any kind, that of the data's tokenizer."""
+    known = node.get("pretrained") is not None and node["pretrained"] in tokenizers
+    return type_name(node) == "HFTextEncoder" or (type_name(node) == "HFModel" and known)
 
 
 def apply_data_root(cfg: Config, data_root: str | Path) -> int:

@@ -11,6 +11,7 @@ from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
 from pgf_plugin.models.fusions.gate import PGFGate
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
 from pgf_plugin.models.heads.regression import MSARegressionHead
+from pgf_plugin.models.hf_model import HFModel
 from pgf_plugin.models.lmf import LMF, LMFHead
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
 from pgf_plugin.models.losses.regression import MSARegressionLoss
@@ -24,6 +25,7 @@ from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
 from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
 from pgf_plugin.models.pgf_net import PGFNet
+from pgf_plugin.models.pgf_wrapper import PGFWrapper
 from pgf_plugin.models.self_mm import SelfMM, SelfMMHead
 from pgf_plugin.models.text_only import TextOnlyNet
 from pgf_plugin.models.tfn import TFN, TFNHead
@@ -35,6 +37,7 @@ __all__ = [
     "TFN",
     "FeatureTransformerEncoder",
     "Fused",
+    "HFModel",
     "HFTextEncoder",
     "LMFHead",
     "MAGBert",
@@ -55,6 +58,7 @@ __all__ = [
     "PGFGate",
     "PGFMixtureOfAdapters",
     "PGFNet",
+    "PGFWrapper",
     "PrecomputedTextEncoder",
     "SelfMM",
     "SelfMMHead",

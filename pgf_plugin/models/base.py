@@ -75,9 +75,8 @@ class MSAModel(BaseModel):
         self, prediction: Tensor, fused: Fused, data_samples: list[MSADataSample]
     ) -> dict[str, Tensor]:
         """The task loss and the auxiliary losses of a batch, by names that contain ``loss``."""
-        _check_count("loss", data_samples, prediction)
-        label = stack_labels(data_samples).to(prediction.device, non_blocking=True)
-        return {"loss_task": self.loss(prediction, label), **self.auxiliary_losses(fused)}
+        task = task_loss(self.loss, prediction, data_samples)
+        return {"loss_task": task, **self.auxiliary_losses(fused)}
 
     def forward(
         self,
@@ -103,7 +102,7 @@ class MSAModel(BaseModel):
                 batch lacks, a width that differs from ``feature_dims``, or a missing label.
         """
         check_one_of("mode", mode, MODES)
-        self._check_outputs(outputs)
+        check_outputs(self, outputs)
         self._check_inputs(inputs)
         fused = self.fuse(inputs, self.extract(inputs), outputs)
         prediction = self.head(fused.pooled)  # (B, n_out)
@@ -113,23 +112,7 @@ class MSAModel(BaseModel):
             )
         if mode == "loss":
             return self.losses(prediction, fused, data_samples or [])
-        return self._predictions(prediction, data_samples)
-
-    def _predictions(
-        self, prediction: Tensor, data_samples: list[MSADataSample] | None
-    ) -> list[MSADataSample]:
-        samples = data_samples or [MSADataSample() for _ in prediction]
-        _check_count("predict", samples, prediction)
-        for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
-            sample.prediction = row
-        return samples
-
-    def _check_outputs(self, outputs: Collection[str]) -> None:
-        key = f"outputs of {type(self).__name__}"
-        if outputs and not self.available_outputs:
-            raise ValueError(f"{key} must be empty, because it has none, got {list(outputs)!r}")
-        for name in outputs:
-            check_one_of(key, name, self.available_outputs)
+        return with_predictions(prediction, data_samples)
 
     def _check_inputs(self, inputs: dict[str, Tensor]) -> None:
         for name, width in self.feature_dims.items():
@@ -150,6 +133,47 @@ class MSAModel(BaseModel):
                     f"model.feature_dims.{name} is {width}, but the data have {got} features a "
                     f"step: set model.feature_dims.{name}={got}"
                 )
+
+
+def task_loss(
+    loss: nn.Module, prediction: Tensor, data_samples: list[MSADataSample] | None
+) -> Tensor:
+    """The loss of predictions (B, n_out) against the labels of the samples.
+
+    Raises:
+        ValueError: for another number of samples than rows, or a sample without label.
+    """
+    _check_count("loss", data_samples or [], prediction)
+    label = stack_labels(data_samples or []).to(prediction.device, non_blocking=True)
+    return loss(prediction, label)
+
+
+def with_predictions(
+    prediction: Tensor, data_samples: list[MSADataSample] | None
+) -> list[MSADataSample]:
+    """The samples, or new ones where there are none, with their rows of ``prediction`` (B, n_out).
+
+    Raises:
+        ValueError: for another number of samples than rows.
+    """
+    samples = data_samples or [MSADataSample() for _ in prediction]
+    _check_count("predict", samples, prediction)
+    for sample, row in zip(samples, prediction.detach().float().cpu(), strict=True):
+        sample.prediction = row
+    return samples
+
+
+def check_outputs(model: Any, outputs: Collection[str]) -> None:
+    """Check that ``model`` has the outputs that a caller asks for.
+
+    Raises:
+        ValueError: naming one that it has not.
+    """
+    key = f"outputs of {type(model).__name__}"
+    if outputs and not model.available_outputs:
+        raise ValueError(f"{key} must be empty, because it has none, got {list(outputs)!r}")
+    for name in outputs:
+        check_one_of(key, name, model.available_outputs)
 
 
 def _check_count(mode: str, data_samples: list[MSADataSample], prediction: Tensor) -> None:

@@ -105,7 +105,7 @@ class HFTextEncoder(TrainedStateModule):
         has_weights = pretrained is not None and not _skip_weights.get()
         super().__init__(pretrained, frozen=freeze and has_weights)
         _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
-        self.encoder = _build_encoder(pretrained, architecture)
+        self.encoder = _without_pooler(build_hf(AutoModel, pretrained, architecture))
         self.stack = find_layer_stack(self.encoder)
         self.hidden_size: int = self.encoder.config.hidden_size
         self.num_layers: int = len(self.stack.layers(self.encoder))
@@ -180,7 +180,7 @@ class HFTextEncoder(TrainedStateModule):
             if after_layer is not None:
                 for number, layer in enumerate(self.stack.layers(self.encoder)):
                     if number >= start_layer:
-                        handle = layer.register_forward_hook(_intercept(number, after_layer))
+                        handle = layer.register_forward_hook(intercept(number, after_layer))
                         hooks.callback(handle.remove)
             output = self.encoder(input_ids=inputs["input_ids"], attention_mask=mask)
         return MaskedSequence(output.last_hidden_state, mask.bool())
@@ -229,7 +229,9 @@ def _check_lora(
     check_positive_int("lora_start_layer", start_layer, at_least=0)
 
 
-def _intercept(number: int, after_layer: AfterLayer) -> Callable:
+def intercept(number: int, after_layer: AfterLayer) -> Callable:
+    """A forward hook that replaces the states that layer ``number`` hands on."""
+
     def hook(module: nn.Module, args: tuple, output: Any) -> Any:
         if isinstance(output, tuple):  # MPNet and DeBERTa return the states first in a tuple
             return (after_layer(number, output[0]), *output[1:])
@@ -238,17 +240,31 @@ def _intercept(number: int, after_layer: AfterLayer) -> Callable:
     return hook
 
 
-def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedModel:
+def build_hf(
+    auto_class: Any, pretrained: str | None, architecture: dict[str, Any] | None, **settings: Any
+) -> PreTrainedModel:
+    """Build a Hugging Face model from its weights, or from its architecture alone.
+
+    Args:
+        auto_class: what builds it, such as ``AutoModel``.
+        pretrained: see :class:`HFTextEncoder`.
+        architecture: see :class:`HFTextEncoder`.
+        settings: further settings of its Hugging Face config.
+
+    Raises:
+        FileNotFoundError, MissingExtraError, ConfigError, ValueError: where it cannot be built.
+    """
     if pretrained is None and architecture is None:
         raise ValueError(
             "encoder: give pretrained (a name or path) or architecture (dict(model_type='bert'))"
         )
-    encoder: Any
     try:
         if pretrained is not None and not _skip_weights.get():
-            encoder = _load(resolve_pretrained(pretrained))
-        else:
-            encoder = AutoModel.from_config(_config(pretrained, architecture))
+            return _load(auto_class, resolve_pretrained(pretrained), settings)
+        config = _config(pretrained, architecture)
+        for name, value in settings.items():
+            setattr(config, name, value)
+        return auto_class.from_config(config)
     except (FileNotFoundError, MissingExtraError, ConfigError):
         raise
     except Exception as error:  # what a damaged file raises depends on its format
@@ -257,23 +273,32 @@ def _build_encoder(pretrained: str | None, architecture: dict[str, Any] | None) 
             "save_pretrained() wrote, 'package:MODULE/FOLDER', or a hub id (--encoder PATH, or "
             "the environment variable PGF_ENCODER)"
         ) from error
+
+
+def _without_pooler(encoder: Any) -> Any:
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # nothing here reads it
     return encoder
 
 
-def _load(name: str) -> PreTrainedModel:
+def _load(auto_class: Any, name: str, settings: dict[str, Any]) -> PreTrainedModel:
     _check_files(name)
-    encoder, report = AutoModel.from_pretrained(
-        name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+    model, report = auto_class.from_pretrained(
+        name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False, **settings
     )
-    missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+    # What is put on top of a pretrained model is not in its file, and trains.
+    within = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    missing = sorted(
+        key
+        for key in report["missing_keys"]
+        if (key.startswith(within) if within else not key.startswith("pooler."))
+    )
     if missing:  # transformers would leave them random, and they would be frozen
         raise ValueError(
-            f"{len(missing)} weights of {type(encoder).__name__} are not in its file, such as "
+            f"{len(missing)} weights of {type(model).__name__} are not in its file, such as "
             f"{missing[0]!r}"
         )
-    return encoder
+    return model
 
 
 def _check_files(name: str) -> None:

@@ -38,12 +38,21 @@ def inject_lora(
     # projections of other attention modules.
     names = "|".join(re.escape(stack.projections[role]) for role in targets)
     numbers = "|".join(map(str, layers))
+    inject_lora_at(
+        encoder, rf"{re.escape(stack.path)}\.({numbers})\.({names})", rank, alpha, dropout
+    )
+
+
+def inject_lora_at(
+    module: nn.Module, expression: str, rank: int, alpha: float, dropout: float
+) -> None:
+    """Freeze ``module`` and put LoRA beside each part whose whole name ``expression`` matches."""
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # peft divides; a float is as good
         lora_dropout=dropout,
-        target_modules=rf"{re.escape(stack.path)}\.({numbers})\.({names})",
+        target_modules=expression,
     )
-    on_meta = next(encoder.parameters()).is_meta
+    on_meta = next(module.parameters()).is_meta
     with torch.device("meta" if on_meta else "cpu"):
-        inject_adapter_in_model(config, encoder, low_cpu_mem_usage=on_meta)
+        inject_adapter_in_model(config, module, low_cpu_mem_usage=on_meta)

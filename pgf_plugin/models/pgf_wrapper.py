@@ -1,0 +1,264 @@
+"""PGF blocks and LoRA inside any model, by the names of its layers, without touching its code."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from pgf_plugin.errors import check_bool, check_one_of
+from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
+from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.encoders.hf_text import intercept
+from pgf_plugin.models.name_patterns import describe_stacks, match_names
+from pgf_plugin.models.peft.adapt import adapt
+from pgf_plugin.models.wrapped_call import BankInputs, WrappedCall
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import MaskedSequence, MSADataSample, MSAOutput
+
+_WIDTHS = ("hidden_size", "embed_dim", "embed_dims", "dim", "d_model")
+
+
+@MODELS.register_module()
+class PGFWrapper(BaseModel):
+    """A PGF block behind chosen layers of any model.
+
+    The blocks act by forward hooks for the time of one call. A sample without a valid step in the
+    bank passes them unchanged, before and after training: without LoRA and trained parts its
+    prediction is bit for bit the wrapped model's. With steps, an untrained block scales the states
+    by its gate, 0.95 unless ``block=dict(type='PGFBlock', gate=dict(type='PGFGate', init_bias=…))``
+    says otherwise.
+
+    The wrapped model is a plain module (Hugging Face, timm), which is called with the entries of
+    the batch that its ``forward`` names and returns scores (B, n_out); or a ``BaseModel`` of
+    mmengine, which is called as ``forward(inputs, data_samples, mode)`` and has its own losses and
+    predictions. A data preprocessor of the wrapped model is not used: give it to the wrapper.
+
+    Args:
+        model: the model, by anything that mmengine's ``MODELS`` builds: a registered name, a
+            dotted path (``type='timm.create_model'``), :func:`HFModel
+            <pgf_plugin.models.hf_model.HFModel>`.
+        layers: patterns of the names of the layers that are followed by a block, see
+            :func:`~pgf_plugin.models.name_patterns.match_names`; an empty list for none. A layer
+            returns its states (B, L, D), or a tuple that begins with them.
+        feature_dims: width of each modality of the bank; with none, the blocks are adapters.
+        bank_inputs: name of each modality to the entry of the batch that holds it (B, T, D), whose
+            mask (B, T), true where a step is real, is the entry of that name with ``_mask``; or to
+            (entry, entry of the mask), the latter None where all steps are real. What is left out
+            has the name of its modality.
+        model_inputs: what the wrapped model gets: argument to entry of the batch, or one entry,
+            which is its only argument. None for every entry that ``forward`` names; of a
+            ``BaseModel``, for all that the bank does not take.
+        bank: see :class:`~pgf_plugin.models.fusions.bank.PGFBank`.
+        block: see :class:`~pgf_plugin.models.fusions.pgf_block.PGFBlock`; one is built a layer.
+        hidden_size: width D of the layers; None reads it from the model.
+        freeze: whether the wrapped model is frozen, running statistics included.
+        lora: ``dict(targets=patterns, rank=8, alpha=None, dropout=0.0)`` for LoRA beside the
+            linear maps of these names; None for none.
+        head: patterns of the names of the model's parameters that are its head, which trains.
+        trainable: likewise of other parameters that train.
+        prediction_key: where a plain module returns more than scores, their key or place in it.
+        loss: task loss of a plain module, see :class:`~pgf_plugin.models.base.MSAModel`.
+        data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
+
+    Raises:
+        ValueError: for a pattern that matches nothing, a width that cannot be found; on a call, for
+            states of another shape.
+
+    Attributes:
+        layer_names: names of the layers that a block follows, in their order.
+    """
+
+    parameter_group = "fusion"
+
+    def __init__(
+        self,
+        model: ComponentConfig,
+        layers: str | Sequence[str],
+        feature_dims: Mapping[str, int] | None = None,
+        bank_inputs: BankInputs | None = None,
+        model_inputs: str | Mapping[str, str] | None = None,
+        bank: ComponentConfig | None = None,
+        block: ComponentConfig | None = None,
+        hidden_size: int | None = None,
+        freeze: bool = True,
+        lora: Mapping[str, Any] | None = None,
+        head: str | Sequence[str] = (),
+        trainable: str | Sequence[str] = (),
+        prediction_key: str | int = "logits",
+        loss: ComponentConfig | None = None,
+        data_preprocessor: ComponentConfig | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor or {"type": "MSADataPreprocessor"})
+        self.freeze = check_bool("freeze", freeze)
+        self.model = build_module(model)
+        self.layer_names = _find_layers(self.model, layers)
+        self.call = WrappedCall(
+            self.model, feature_dims or {}, bank_inputs, model_inputs, prediction_key
+        )
+        adapt(self.model, freeze=freeze, lora=lora, head=head, trainable=trainable)
+        self.bank = None
+        if feature_dims and self.layer_names:
+            self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
+        self.blocks = self._build_blocks(block, hidden_size)
+        self.loss = self._build_loss(loss)
+        gated = self.bank is not None and not self.call.is_base_model
+        self.available_outputs = ("gates", "attention") if gated else ()
+        self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
+
+    def _build_blocks(
+        self, block: ComponentConfig | None, hidden_size: int | None
+    ) -> nn.ModuleList:
+        if not self.layer_names:
+            return nn.ModuleList()
+        self.hidden_size = hidden_size or _width_of(self.model)
+        bank_width = None if self.bank is None else self.bank.width
+        return nn.ModuleList(
+            build_module(
+                block or {"type": "PGFBlock"}, hidden_size=self.hidden_size, bank_width=bank_width
+            )
+            for _ in self.layer_names
+        )
+
+    def _build_loss(self, loss: ComponentConfig | None) -> nn.Module | None:
+        if not self.call.is_base_model:
+            return build_module(loss or {"type": "MSARegressionLoss"})
+        if loss is not None:
+            raise ValueError(
+                f"loss is for a plain module: {self.call.called} is a BaseModel and has its own, "
+                f"got {loss!r}"
+            )
+        return None
+
+    def init_weights(self) -> None:
+        """Let a ``BaseModel`` read or draw its weights; a plain module has those it was built with.
+
+        The engine calls it before training, and would let Hugging Face's and timm's models, whose
+        method of this name means something else, draw their pretrained weights anew.
+        """
+        if isinstance(self.model, BaseModel):
+            self.model.init_weights()
+
+    def train(self, mode: bool = True) -> "PGFWrapper":
+        """Set the mode; frozen batch normalization keeps its running statistics."""
+        super().train(mode)
+        for module in self.model.modules() if self.freeze else ():
+            if isinstance(module, nn.modules.batchnorm._NormBase) and not any(
+                parameter.requires_grad for parameter in module.parameters()
+            ):
+                module.eval()
+        return self
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MSADataSample] | None = None,
+        mode: str = "tensor",
+        outputs: Collection[str] = (),
+    ) -> Any:
+        """Run the wrapped model with the blocks in its layers.
+
+        Args:
+            inputs: batch with the entries of the wrapped model and of the bank.
+            data_samples: one a row of the batch; needed for ``'loss'``.
+            mode: as for :class:`~pgf_plugin.models.base.MSAModel`; a ``BaseModel`` answers itself.
+            outputs: further fields of the output (``mode='tensor'`` alone): ``'gates'`` and
+                ``'attention'``, one tensor a layer.
+
+        Raises:
+            ValueError: for an unknown mode or output, an entry that the batch lacks, or states of
+                a layer that no block can take.
+        """
+        check_one_of("mode", mode, MODES)
+        check_outputs(self, outputs)
+        bank = None if self.bank is None else self.bank(self.call.bank(inputs))
+        with self._blocks_in_place(bank, outputs) as collected:
+            answer = self.call.run(self.model, inputs, data_samples, mode)
+        if self.loss is None:
+            return answer
+        prediction = self.call.prediction(answer)
+        if mode == "loss":
+            return {"loss_task": task_loss(self.loss, prediction, data_samples)}
+        if mode == "predict":
+            return with_predictions(prediction, data_samples)
+        named = {name: tuple(collected[name]) for name in outputs}
+        return MSAOutput(prediction=prediction, **named)  # type: ignore[arg-type]
+
+    @contextmanager
+    def _blocks_in_place(
+        self, bank: MaskedSequence | None, outputs: Collection[str]
+    ) -> Iterator[dict[str, list[Tensor]]]:
+        """Let each layer hand on what its block makes of its states; collect the outputs."""
+        collected: dict[str, list[Tensor]] = defaultdict(list)
+
+        def refine(name: str, block: nn.Module, number: int, hidden: Any) -> Tensor:
+            self._check_states(name, hidden, bank)
+            refined, asked = block(hidden, bank, outputs)
+            for key, value in asked.items():
+                collected[key].append(value)
+            if bank is None:
+                return refined
+            has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
+            return torch.where(has_key, refined, hidden)
+
+        with ExitStack() as hooks:
+            places = zip(self.layer_names, self.blocks, strict=True)
+            for number, (name, block) in enumerate(places):
+                hook = intercept(number, partial(refine, name, block))
+                handle = self.model.get_submodule(name).register_forward_hook(hook)
+                hooks.callback(handle.remove)
+            yield collected
+
+    def _check_states(self, name: str, hidden: Any, bank: MaskedSequence | None) -> None:
+        shape = tuple(hidden.shape) if isinstance(hidden, Tensor) else ()
+        if len(shape) != 3 or shape[-1] != self.hidden_size:
+            got = f"a tensor of shape {shape}" if shape else type(hidden).__name__
+            raise ValueError(
+                f"layers: {name!r} of {self.call.called} returns {got}, and a block takes states "
+                f"(B, L, {self.hidden_size}), or a tuple that begins with them. Choose other "
+                "layers, or set hidden_size to their width"
+            )
+        if bank is not None and len(bank.mask) != shape[0]:
+            raise ValueError(
+                f"layers: {name!r} returns states of {shape[0]} samples, and the bank has "
+                f"{len(bank.mask)}: choose layers that keep (B, L, D)"
+            )
+
+
+def _find_layers(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
+    """Names of the chosen layers.
+
+    Raises:
+        ValueError: for a pattern that matches nothing, or a list of layers itself.
+    """
+    names = [name for name, _ in model.named_modules() if name]
+    hint = describe_stacks(model)
+    found = match_names("layers", layers, names, hint)
+    for name in found:
+        if type(model.get_submodule(name)).forward is nn.Module.forward:  # it is never called
+            raise ValueError(
+                f"layers: {name!r} is a list of modules, not a layer: write '{name}.*' for those "
+                f"in it.{hint}"
+            )
+    return found
+
+
+def _width_of(model: nn.Module) -> int:
+    """Width of the layers of a model, where it says it.
+
+    Raises:
+        ValueError: where it does not.
+    """
+    for owner in (getattr(model, "config", None), model):
+        for name in _WIDTHS:
+            width = getattr(owner, name, None)
+            if isinstance(width, int):
+                return width
+    raise ValueError(
+        f"hidden_size: {type(model).__name__} does not say how wide its layers are (looked for "
+        f"{', '.join(_WIDTHS)} on it and on its config): set hidden_size"
+    )
