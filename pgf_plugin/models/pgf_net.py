@@ -160,8 +160,8 @@ def count_layers(model: Any, start_fusion_layer: int) -> int:
     if number is None:
         raise ValueError(
             f"encoder: {type(model).__name__} fuses inside the layers of its encoder; "
-            f"{type(model.encoder).__name__} has none. Use HFTextEncoder, or "
-            "FeatureTransformerEncoder for text features, or a model that fuses after it (MulT, MISA)"
+            f"{type(model.encoder).__name__} has none. Use HFTextEncoder, "
+            "FeatureTransformerEncoder for text features, or a model that fuses after it (MulT)"
         )
     if start_fusion_layer >= number:
         raise ValueError(
