@@ -17,7 +17,7 @@ from pgf_plugin.datasets.prepared import gather
 from pgf_plugin.datasets.sample_batch import SampleBatch
 from pgf_plugin.datasets.tokenization import TokenizedTexts, tokenize
 from pgf_plugin.datasets.transforms.pipeline import SamplePipeline, TransformLike
-from pgf_plugin.errors import ConfigError, DataError, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_positive_int, check_text
 
 Sample = dict[str, Any]
 """``sample_id`` str, ``raw_text`` str, ``label`` (n_out,) float32 (absent for unlabelled input),
@@ -37,6 +37,7 @@ class BaseMSADataset(Dataset):
             text features.
         max_tokens: longer texts are cut.
         lower_case: whether texts are lower-cased before they are tokenized.
+        text_prefix: what stands before every text when it is tokenized; None for nothing.
         label_range: smallest and largest label allowed.
         transforms: what becomes of a sample, in order: components of ``TRANSFORMS``, or callables.
 
@@ -53,6 +54,7 @@ class BaseMSADataset(Dataset):
         tokenizer: str | None,
         max_tokens: int = 256,
         lower_case: bool = False,
+        text_prefix: str | None = None,
         label_range: tuple[float, float] = (-3.0, 3.0),
         transforms: Sequence[TransformLike] = (),
     ) -> None:
@@ -61,6 +63,7 @@ class BaseMSADataset(Dataset):
         self.tokenizer = tokenizer
         self.max_tokens = check_positive_int("max_tokens", max_tokens)
         self.lower_case = lower_case
+        self.text_prefix = "" if text_prefix is None else check_text("text_prefix", text_prefix)
         self.label_range = check_label_range(table, label_range)
         self._tokens: TokenizedTexts | None = None
         if "text" in self.modalities and tokenizer is not None:
@@ -257,7 +260,10 @@ class BaseMSADataset(Dataset):
     def _tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         if self.tokenizer is None:
             raise ConfigError("tokenizer is None, so texts cannot be turned into input_ids")
-        return tokenize(self._cased(texts), self.tokenizer, self.max_tokens)
+        return tokenize(self._as_read(texts), self.tokenizer, self.max_tokens)
 
-    def _cased(self, texts: Sequence[str]) -> Sequence[str]:
-        return [text.lower() for text in texts] if self.lower_case else texts
+    def _as_read(self, texts: Sequence[str]) -> Sequence[str]:
+        """The texts as the tokenizer reads them."""
+        if self.lower_case:
+            texts = [text.lower() for text in texts]
+        return [self.text_prefix + text for text in texts] if self.text_prefix else texts

@@ -62,6 +62,8 @@ class MSADataset(BaseMSADataset):
             the disk, see :mod:`pgf_plugin.datasets.token_cache`.
         text_features: use the precomputed text features of the file instead of a tokenizer.
         lower_case: whether transcripts are lower-cased before they are tokenized.
+        text_prefix: what stands before every transcript when it is tokenized, such as the
+            ``"query: "`` that E5 was trained with (arXiv 2212.03533); None for nothing.
         max_tokens: longer transcripts are cut.
         max_steps: modality to the longest sequence allowed; the steps after it are cut.
         normalize: modalities standardized by mean and deviation of the steps of the training split.
@@ -87,6 +89,7 @@ class MSADataset(BaseMSADataset):
         _check_text_source,
         split=check_text,
         modalities=checks.check_used,
+        text_prefix=optional(check_text),
         max_tokens=check_positive_int,
         max_steps=lambda _, steps: checks.check_max_steps(steps),
         normalize=checks.check_names,
@@ -109,6 +112,7 @@ class MSADataset(BaseMSADataset):
         tokenizer: str | None = None,
         text_features: bool = False,
         lower_case: bool = False,
+        text_prefix: str | None = None,
         max_tokens: int = 256,
         max_steps: Mapping[str, int] | None = None,
         normalize: Sequence[str] = ("audio", "vision"),
@@ -143,6 +147,7 @@ class MSADataset(BaseMSADataset):
             tokenizer=tokenizer,
             max_tokens=max_tokens,
             lower_case=lower_case,
+            text_prefix=text_prefix,
             label_range=label_range,
             transforms=transforms,
         )
@@ -191,7 +196,7 @@ class MSADataset(BaseMSADataset):
             return super()._tokenize_table()
         source = Path(self._whole.source)
         store = source if is_store(source) else None
-        texts = self._cased(self._whole.texts)
+        texts = self._as_read(self._whole.texts)
         return tokenize_cached(texts, self.tokenizer, self.max_tokens, store).select(self._rows)
 
 

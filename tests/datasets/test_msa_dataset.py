@@ -112,6 +112,18 @@ def test_tokens_come_from_the_configured_tokenizer(tmp_path, cased_tokenizer):
     assert dataset.text_lengths.tolist() == [2] * 4
 
 
+def test_a_prefix_is_tokenized_and_no_part_of_the_transcript(tmp_path, cased_tokenizer):
+    path = table(tmp_path)
+    arguments = {"modalities": ("text",), "tokenizer": cased_tokenizer, "lower_case": True}
+    plain = MSADataset(path, "train", **arguments)
+    prefixed = MSADataset(path, "train", **arguments, text_prefix="TEXT ")
+    assert prefixed[0]["raw_text"] == "TEXT 0"
+    assert prefixed[0]["input_ids"].tolist() == [2, *plain[0]["input_ids"].tolist()]
+    assert prefixed.prepare("text")["input_ids"].tolist() == [2, 3]
+    with pytest.raises(ValueError, match="text_prefix must be a string that is not empty, got ''"):
+        MSADataset(path, "train", **arguments, text_prefix="")
+
+
 def test_max_steps_cuts(write, content):
     dataset = MSADataset(write(content), "train", modalities=AV, max_steps={"audio": 2})
     assert max(len(dataset[row]["audio"]) for row in range(6)) == 2
