@@ -6,9 +6,15 @@ from pgf_plugin.models.data_preprocessor import MSADataPreprocessor
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.models.fusions.bank import PGFBank
+from pgf_plugin.models.fusions.concatenation import PGFConcatenation
 from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
+from pgf_plugin.models.fusions.fixed_gate import PGFFixedGate
 from pgf_plugin.models.fusions.gate import PGFGate
+from pgf_plugin.models.fusions.parameter_free import PGFParameterFreeAttention
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
+from pgf_plugin.models.fusions.scalar_gate import PGFScalarGate
+from pgf_plugin.models.fusions.sum_gate import PGFSumGate
+from pgf_plugin.models.fusions.summation import PGFSummation
 from pgf_plugin.models.heads.regression import MSARegressionHead
 from pgf_plugin.models.lmf import LMF, LMFHead
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
@@ -21,7 +27,9 @@ from pgf_plugin.models.mmsa_model import MMSAModel
 from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
+from pgf_plugin.models.peft.no_adapter import PGFNoAdapter
 from pgf_plugin.models.pgf_net import PGFNet
+from pgf_plugin.models.presets import PRESETS
 from pgf_plugin.models.self_mm import SelfMM, SelfMMHead
 from pgf_plugin.models.text_only import TextOnlyNet
 from pgf_plugin.models.tfn import TFN, TFNHead
@@ -30,6 +38,7 @@ __all__ = [
     "LMF",
     "MISA",
     "MMA",
+    "PRESETS",
     "TFN",
     "Fused",
     "HFTextEncoder",
@@ -48,9 +57,16 @@ __all__ = [
     "PGFAdapter",
     "PGFBank",
     "PGFBlock",
+    "PGFConcatenation",
     "PGFCrossAttention",
+    "PGFFixedGate",
     "PGFGate",
     "PGFNet",
+    "PGFNoAdapter",
+    "PGFParameterFreeAttention",
+    "PGFScalarGate",
+    "PGFSumGate",
+    "PGFSummation",
     "PrecomputedTextEncoder",
     "SelfMM",
     "SelfMMHead",

@@ -19,7 +19,7 @@ class PGFBlock(nn.Module):
     .. math:: F = g \odot T + (1 - g) \odot C, \qquad A = \mathrm{Adapter}(F)
 
     with :math:`C` from the cross-attention and :math:`g` from the gate. Where a sample has no
-    valid audio or vision step, :math:`F = T` exactly.
+    valid audio or vision step, :math:`F = T` exactly, whatever the parts are.
 
     Paper: PGF-Net, arXiv 2508.15852, progressive intra-layer fusion.
 
@@ -27,9 +27,15 @@ class PGFBlock(nn.Module):
         hidden_size: width D of the text.
         bank_width: width D_m of the bank; None without other modalities, and then the block is
             its adapter.
-        cross_attention: see :class:`PGFCrossAttention`.
-        gate: see :class:`PGFGate`.
-        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter`.
+        cross_attention: see :class:`PGFCrossAttention`; :class:`PGFParameterFreeAttention`,
+            :class:`PGFConcatenation` and :class:`PGFSummation` may stand in its place.
+        gate: see :class:`PGFGate`; likewise :class:`PGFScalarGate`, :class:`PGFFixedGate` and
+            :class:`PGFSumGate`.
+        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter`; likewise
+            :class:`~pgf_plugin.models.peft.no_adapter.PGFNoAdapter`.
+
+    Attributes:
+        available_outputs: what ``outputs`` of :meth:`forward` has a value for.
     """
 
     parameter_group = "fusion"
@@ -45,6 +51,7 @@ class PGFBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.cross_attention = self.gate = None
+        self.available_outputs: tuple[str, ...] = ()
         if bank_width is not None:
             self.cross_attention = build_module(
                 cross_attention or {"type": "PGFCrossAttention"},
@@ -52,6 +59,10 @@ class PGFBlock(nn.Module):
                 bank_width=bank_width,
             )
             self.gate = build_module(gate or {"type": "PGFGate"}, hidden_size=hidden_size)
+            self._mixes = bool(getattr(self.gate, "mixes", False))
+            gates = () if self._mixes else ("gates",)
+            looks = getattr(self.cross_attention, "available_outputs", ("attention",))
+            self.available_outputs = (*gates, *looks)
         self.adapter = build_module(adapter or {"type": "PGFAdapter"}, hidden_size=hidden_size)
 
     def forward(
@@ -79,6 +90,10 @@ class PGFBlock(nn.Module):
         known = {} if projection is None else {"projection": projection}
         attended, weights = self.cross_attention(hidden, bank, "attention" in outputs, **known)
         has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
+        if self._mixes:
+            attended = attended.to(hidden).masked_fill(~has_key, 0.0)
+            fused = self.gate(hidden, attended)
+            return self.adapter(fused), {"attention": weights} if "attention" in outputs else {}
         gate = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
         # lerp gives the language exactly where the gate is 1. Autocast may have changed the types.
         fused = torch.lerp(attended.to(hidden), hidden, gate.to(hidden))
