@@ -1,4 +1,4 @@
-# What each mechanism of PGF-Net is worth, on synthetic data; every row is one change of the default.
+# What each mechanism of PGF-Net is worth, on synthetic data; every row changes one thing.
 #   pgf bench bench/ablation.py
 # On CMU-MOSI (real transcripts and utterance-level audio, no vision):
 #   pgf bench bench/ablation.py --data-root DIR --encoder PATH_OF_E5_SMALL \

@@ -1,5 +1,5 @@
-# How PGF-Net depends on its first fused layer, rank and bottleneck, one at a time, on synthetic data
-# with the embedded encoder of six layers.
+# How PGF-Net depends on its first fused layer, rank and bottleneck, one at a time, on synthetic
+# data with the embedded encoder of six layers.
 #   pgf bench bench/sensitivity.py
 bench = dict(
     title="Sensitivity of PGF-Net",

@@ -49,8 +49,8 @@ class PGFNet(MSAModel):
             parts, whose defaults are those of ``'3m'``, but for LoRA, which an encoder has not.
 
     Raises:
-        ValueError: if there is no such preset, ``start_fusion_layer`` is past the encoder's last layer, or the encoder has
-            no layer stack.
+        ValueError: if there is no such preset, ``start_fusion_layer`` is past the encoder's
+            last layer, or the encoder has no layer stack.
     """
 
     available_outputs: tuple[str, ...] = ("gates", "attention", "modality_features")
