@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 
 from pgf_plugin.errors import ConfigError, check_positive_int
 from pgf_plugin.hooks.model_access import unwrap
-from pgf_plugin.models.fusions.gate import PGFGate
+from pgf_plugin.models.fusions.gate import Gate
 from pgf_plugin.registry import HOOKS
 
 
@@ -27,7 +27,7 @@ class GateWarmupHook(Hook):
         release_iters: steps over which it opens; 0 opens it at once.
 
     Raises:
-        ConfigError: before training, if the model has no :class:`PGFGate`.
+        ConfigError: before training, if the model has no gate, such as :class:`PGFGate`.
     """
 
     def __init__(self, hold_iters: int, release_iters: int = 0) -> None:
@@ -35,7 +35,7 @@ class GateWarmupHook(Hook):
         self.release_iters = check_positive_int(
             "GateWarmupHook.release_iters", release_iters, at_least=0
         )
-        self._gates: list[PGFGate] = []
+        self._gates: list[Gate] = []
 
     def floor(self, step: int) -> float:
         """Floor of the gates in training step ``step``, counted from 0."""
@@ -45,7 +45,7 @@ class GateWarmupHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Find the gates and set their floor."""
         model = unwrap(runner.model)
-        self._gates = [module for module in model.modules() if isinstance(module, PGFGate)]
+        self._gates = [module for module in model.modules() if isinstance(module, Gate)]
         if not self._gates:
             raise ConfigError(
                 f"GateWarmupHook needs a model with PGFGate modules, but {type(model).__name__} "

@@ -7,9 +7,15 @@ from pgf_plugin.models.encoders.feature_transformer import FeatureTransformerEnc
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.models.fusions.bank import PGFBank
+from pgf_plugin.models.fusions.concatenation import PGFConcatenation
 from pgf_plugin.models.fusions.cross_attention import PGFCrossAttention
+from pgf_plugin.models.fusions.fixed_gate import PGFFixedGate
 from pgf_plugin.models.fusions.gate import PGFGate
+from pgf_plugin.models.fusions.parameter_free import PGFParameterFreeAttention
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
+from pgf_plugin.models.fusions.scalar_gate import PGFScalarGate
+from pgf_plugin.models.fusions.sum_gate import PGFSumGate
+from pgf_plugin.models.fusions.summation import PGFSummation
 from pgf_plugin.models.heads.regression import MSARegressionHead
 from pgf_plugin.models.hf_model import HFModel
 from pgf_plugin.models.lmf import LMF, LMFHead
@@ -24,8 +30,10 @@ from pgf_plugin.models.mult import MulT, MulTHead
 from pgf_plugin.models.peft.adapter import PGFAdapter
 from pgf_plugin.models.peft.ledger import ledger, parameter_groups
 from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
+from pgf_plugin.models.peft.no_adapter import PGFNoAdapter
 from pgf_plugin.models.pgf_net import PGFNet
 from pgf_plugin.models.pgf_wrapper import PGFWrapper
+from pgf_plugin.models.presets import PRESETS
 from pgf_plugin.models.self_mm import SelfMM, SelfMMHead
 from pgf_plugin.models.text_only import TextOnlyNet
 from pgf_plugin.models.tfn import TFN, TFNHead
@@ -34,6 +42,7 @@ __all__ = [
     "LMF",
     "MISA",
     "MMA",
+    "PRESETS",
     "TFN",
     "FeatureTransformerEncoder",
     "Fused",
@@ -54,11 +63,18 @@ __all__ = [
     "PGFAdapter",
     "PGFBank",
     "PGFBlock",
+    "PGFConcatenation",
     "PGFCrossAttention",
+    "PGFFixedGate",
     "PGFGate",
     "PGFMixtureOfAdapters",
     "PGFNet",
     "PGFWrapper",
+    "PGFNoAdapter",
+    "PGFParameterFreeAttention",
+    "PGFScalarGate",
+    "PGFSumGate",
+    "PGFSummation",
     "PrecomputedTextEncoder",
     "SelfMM",
     "SelfMMHead",

@@ -31,7 +31,7 @@ class MSAModel(BaseModel):
 
     Args:
         feature_dims: width of each non-text modality that the model uses, such as
-            ``dict(audio=5, vision=20)``; a modality left out is not used.
+            ``dict(audio=5, vision=20)``; a modality left out, or None, is not used.
         loss: task loss, ``(prediction, label) -> scalar``.
         data_preprocessor: as in :class:`mmengine.model.BaseModel`.
 
@@ -45,7 +45,7 @@ class MSAModel(BaseModel):
 
     def __init__(
         self,
-        feature_dims: Mapping[str, int] | None = None,
+        feature_dims: Mapping[str, int | None] | None = None,
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
     ) -> None:
@@ -184,8 +184,8 @@ def _check_count(mode: str, data_samples: list[MSADataSample], prediction: Tenso
         )
 
 
-def check_feature_dims(feature_dims: Mapping[str, int]) -> dict[str, int]:
-    """Return ``feature_dims`` in canonical order.
+def check_feature_dims(feature_dims: Mapping[str, int | None]) -> dict[str, int]:
+    """Return ``feature_dims`` in canonical order, without those that are None.
 
     Raises:
         ValueError: for an unknown modality or a width below 1.
@@ -193,5 +193,7 @@ def check_feature_dims(feature_dims: Mapping[str, int]) -> dict[str, int]:
     allowed = MODALITIES[1:]
     for name, width in feature_dims.items():
         check_one_of("a key of model.feature_dims", name, allowed)
-        check_positive_int(f"model.feature_dims.{name}", width)
-    return {name: int(feature_dims[name]) for name in allowed if name in feature_dims}
+        if width is not None:
+            check_positive_int(f"model.feature_dims.{name}", width)
+    widths = ((name, feature_dims.get(name)) for name in allowed)
+    return {name: int(width) for name, width in widths if width is not None}

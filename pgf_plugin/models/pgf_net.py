@@ -19,8 +19,8 @@ from pgf_plugin.models.fusions.cross_attention import (
     project_bank,
 )
 from pgf_plugin.models.fusions.pgf_block import PGFBlock
-from pgf_plugin.models.peft.mixture_of_adapters import PGFMixtureOfAdapters
 from pgf_plugin.models.peft.schedule import layer_blocks
+from pgf_plugin.models.presets import fill_in, preset_called
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import POOLINGS, MaskedSequence
 
@@ -38,7 +38,8 @@ class PGFNet(MSAModel):
     Args:
         encoder: an encoder with a layer stack, see
             :class:`~pgf_plugin.models.encoders.hf_text.HFTextEncoder`.
-        feature_dims: width of each modality that is used; with none, the blocks are adapters.
+        feature_dims: width of each modality that is used, None for one that is not; with none,
+            the blocks are adapters.
         bank: see :class:`~pgf_plugin.models.fusions.bank.PGFBank`.
         block: see :class:`~pgf_plugin.models.fusions.pgf_block.PGFBlock`; one is built a layer.
         start_fusion_layer: first layer that is followed by a block, counted from 0.
@@ -54,10 +55,14 @@ class PGFNet(MSAModel):
         head: see :class:`~pgf_plugin.models.heads.regression.MSARegressionHead`.
         loss: see :class:`~pgf_plugin.models.base.MSAModel`.
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
+        preset: name in :data:`~pgf_plugin.models.presets.PRESETS`, which supplies the sizes that
+            ``encoder`` (LoRA), ``bank``, ``block`` and ``head`` leave out. None leaves them to the
+            parts, whose defaults are those of ``'3m'``, but for LoRA, which an encoder has not.
 
     Raises:
-        ValueError: if ``start_fusion_layer`` is past the encoder's last layer, the encoder has no
-            layer stack, or ``adapter_bottlenecks`` or ``adapter_layers`` do not fit it.
+        ValueError: if there is no such preset, ``start_fusion_layer`` is past the encoder's
+            last layer, the encoder has no layer stack, or ``adapter_bottlenecks`` or
+            ``adapter_layers`` do not fit it.
     """
 
     available_outputs: tuple[str, ...] = ("gates", "attention", "modality_features")
@@ -65,7 +70,7 @@ class PGFNet(MSAModel):
     def __init__(
         self,
         encoder: ComponentConfig,
-        feature_dims: Mapping[str, int] | None = None,
+        feature_dims: Mapping[str, int | None] | None = None,
         bank: ComponentConfig | None = None,
         block: ComponentConfig | None = None,
         start_fusion_layer: int = 0,
@@ -76,17 +81,20 @@ class PGFNet(MSAModel):
         head: ComponentConfig | None = None,
         loss: ComponentConfig | None = None,
         data_preprocessor: ComponentConfig | None = None,
+        preset: str | None = None,
     ) -> None:
         super().__init__(feature_dims, loss, data_preprocessor)
         check_positive_int("start_fusion_layer", start_fusion_layer, at_least=0)
         self.pooling = check_one_of("pooling", pooling, POOLINGS)
         self.start_fusion_layer = start_fusion_layer
         self.recompute = recompute
-        self.encoder = build_module(encoder)
+        sizes = preset_called(preset)
+        self.encoder = build_module(fill_in(encoder, sizes.encoder()) if sizes else encoder)
         num_layers = count_layers(self, start_fusion_layer)
-        if not self.feature_dims:
-            self.available_outputs = ("modality_features",)
         width = self.encoder.hidden_size
+        if sizes:
+            bank, block = fill_in(bank, sizes.bank(width)), fill_in(block, sizes.block())
+            head = fill_in(head, sizes.head())
         self.bank = (
             build_module(bank or {"type": "PGFBank"}, feature_dims=self.feature_dims)
             if self.feature_dims
@@ -103,8 +111,7 @@ class PGFNet(MSAModel):
                 num_layers,
             )
         )
-        if any(isinstance(part, PGFMixtureOfAdapters) for part in self.blocks.modules()):
-            self.available_outputs = (*self.available_outputs, "experts")
+        self.available_outputs = self._outputs_of_blocks()
         self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence | None:
@@ -141,6 +148,14 @@ class PGFNet(MSAModel):
                 **{name: part.pool("mean") for name, part in parts.items()},
             }
         return Fused(pooled, named)
+
+    def _outputs_of_blocks(self) -> tuple[str, ...]:
+        """What can be asked for: gates and attention that every block has, experts of any."""
+        usual = type(self).available_outputs if self.feature_dims else ()
+        given = [getattr(block, "available_outputs", usual) for block in self.blocks]
+        looks = (name for name in ("gates", "attention") if all(name in names for names in given))
+        experts = ("experts",) if any("experts" in names for names in given) else ()
+        return (*looks, "modality_features", *experts)
 
     def _project(self, bank: MaskedSequence | None) -> list[BankProjection]:
         """Keys and values of the bank for each block; none if a block has parts of another type."""

@@ -55,7 +55,8 @@ def made_small(model):
     else:
         kept = {key: encoder[key] for key in encoder if key.startswith("lora_")}
         kept |= {"lora_dropout": 0.0, "freeze": encoder.get("freeze", True)}
-        model["encoder"] = {**TOKENS, "lora_rank": None, **kept}
+        without = {} if model.get("preset") else {"lora_rank": None}  # a preset has a rank
+        model["encoder"] = {**TOKENS, **without, **kept}
     if model["type"] == "MMSAModel":  # reads all of its fixed lengths, which takes long
         model["seq_lens"] = {"text": 8, "audio": 12, "vision": 12}
     return model

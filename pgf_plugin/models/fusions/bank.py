@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_positive_int
+from pgf_plugin.errors import check_positive, check_positive_int
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
@@ -25,12 +25,17 @@ class PGFBank(nn.Module):
         feature_dims: width of each modality, such as ``dict(audio=5, vision=20)``.
         width: width D_m of the bank.
         kernel_size: odd number of steps that the convolution sees.
+        init_gain: factor of the projections at the start.
     """
 
     supplied = ("feature_dims",)
 
     def __init__(
-        self, feature_dims: Mapping[str, int], width: int = 64, kernel_size: int = 3
+        self,
+        feature_dims: Mapping[str, int],
+        width: int = 64,
+        kernel_size: int = 3,
+        init_gain: float = 1.0,
     ) -> None:
         super().__init__()
         check_positive_int("width", width)
@@ -44,6 +49,9 @@ class PGFBank(nn.Module):
                 for name, dim in feature_dims.items()
             }
         )
+        with torch.no_grad():
+            for parameter in self.projections.parameters():
+                parameter *= check_positive("init_gain", init_gain)
         self.embeddings = nn.ParameterDict(
             {name: nn.Parameter(torch.empty(width).normal_(std=0.02)) for name in feature_dims}
         )

@@ -44,16 +44,22 @@ class PGFCrossAttention(nn.Module):
     Args:
         hidden_size: width D of the text.
         bank_width: width D_m of the bank.
-        attention_width: total width of queries, keys and values over all heads.
+        attention_width: total width of queries, keys and values over all heads; None for that of
+            the text.
         num_heads: number of heads; divides ``attention_width``.
     """
 
     supplied = ("hidden_size", "bank_width")
 
     def __init__(
-        self, hidden_size: int, bank_width: int, attention_width: int = 16, num_heads: int = 1
+        self,
+        hidden_size: int,
+        bank_width: int,
+        attention_width: int | None = 16,
+        num_heads: int = 1,
     ) -> None:
         super().__init__()
+        attention_width = hidden_size if attention_width is None else attention_width
         check_positive_int("attention_width", attention_width)
         check_positive_int("num_heads", num_heads)
         if attention_width % num_heads:

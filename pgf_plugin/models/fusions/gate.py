@@ -7,8 +7,23 @@ from pgf_plugin.errors import check_positive_int
 from pgf_plugin.registry import MODELS
 
 
+class Gate(nn.Module):
+    """What the gates of a PGF block share.
+
+    Attributes:
+        floor: lower bound of the gate, in [0, 1]; 1 holds it at "keep the language". Set by
+            :class:`~pgf_plugin.hooks.GateWarmupHook`.
+    """
+
+    floor = 0.0
+
+    def held(self, gate: Tensor) -> Tensor:
+        """The gate, squeezed from below into [``floor``, 1]."""
+        return self.floor + (1.0 - self.floor) * gate if self.floor else gate
+
+
 @MODELS.register_module()
-class PGFGate(nn.Module):
+class PGFGate(Gate):
     r"""One coefficient a dimension; 1 keeps the language, 0 replaces it.
 
     .. math:: g = \sigma(W_g [T ; C] + b_g)
@@ -24,17 +39,12 @@ class PGFGate(nn.Module):
         hidden_size: width D of the text.
         rank: rank of :math:`W_g`; None for full width.
         init_bias: start of :math:`b_g`; sigmoid(3) is 0.95.
-
-    Attributes:
-        floor: lower bound of the gate, in [0, 1]; 1 holds it at "keep the language". Set by
-            :class:`~pgf_plugin.hooks.GateWarmupHook`.
     """
 
     supplied = ("hidden_size",)
 
     def __init__(self, hidden_size: int, rank: int | None = 8, init_bias: float = 3.0) -> None:
         super().__init__()
-        self.floor = 0.0
         if rank is None:
             self.down: nn.Module = nn.Identity()
         else:
@@ -47,14 +57,13 @@ class PGFGate(nn.Module):
     def forward(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """(B, L, D) and (B, L, D) -> gate (B, L, D) in [``floor``, 1]."""
         if isinstance(self.down, nn.Linear):
-            scores = self.up(_linear_of_both(hidden, attended, self.down.weight))
+            scores = self.up(linear_of_both(hidden, attended, self.down.weight))
         else:
-            scores = _linear_of_both(hidden, attended, self.up.weight, self.up.bias)
-        gate = scores.sigmoid()
-        return self.floor + (1.0 - self.floor) * gate if self.floor else gate
+            scores = linear_of_both(hidden, attended, self.up.weight, self.up.bias)
+        return self.held(scores.sigmoid())
 
 
-def _linear_of_both(
+def linear_of_both(
     hidden: Tensor, attended: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
     """The linear map of [hidden ; attended], which is not laid out: it is twice as wide."""

@@ -20,7 +20,7 @@ class PGFBlock(nn.Module):
     .. math:: F = g \odot T + (1 - g) \odot C, \qquad A = \mathrm{Adapter}(F)
 
     with :math:`C` from the cross-attention and :math:`g` from the gate. Where a sample has no
-    valid audio or vision step, :math:`F = T` exactly.
+    valid audio or vision step, :math:`F = T` exactly, whatever the parts are.
 
     Paper: PGF-Net, arXiv 2508.15852, progressive intra-layer fusion.
 
@@ -28,10 +28,16 @@ class PGFBlock(nn.Module):
         hidden_size: width D of the text.
         bank_width: width D_m of the bank; None without other modalities, and then the block is
             its adapter.
-        cross_attention: see :class:`PGFCrossAttention`.
-        gate: see :class:`PGFGate`.
-        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter` and
-            :class:`~pgf_plugin.models.peft.mixture_of_adapters.PGFMixtureOfAdapters`.
+        cross_attention: see :class:`PGFCrossAttention`; :class:`PGFParameterFreeAttention`,
+            :class:`PGFConcatenation` and :class:`PGFSummation` may stand in its place.
+        gate: see :class:`PGFGate`; likewise :class:`PGFScalarGate`, :class:`PGFFixedGate` and
+            :class:`PGFSumGate`.
+        adapter: see :class:`~pgf_plugin.models.peft.adapter.PGFAdapter`; likewise
+            :class:`~pgf_plugin.models.peft.mixture_of_adapters.PGFMixtureOfAdapters` and
+            :class:`~pgf_plugin.models.peft.no_adapter.PGFNoAdapter`.
+
+    Attributes:
+        available_outputs: what ``outputs`` of :meth:`forward` has a value for.
     """
 
     parameter_group = "fusion"
@@ -47,6 +53,7 @@ class PGFBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.cross_attention = self.gate = None
+        self.available_outputs: tuple[str, ...] = ()
         if bank_width is not None:
             self.cross_attention = build_module(
                 cross_attention or {"type": "PGFCrossAttention"},
@@ -54,7 +61,13 @@ class PGFBlock(nn.Module):
                 bank_width=bank_width,
             )
             self.gate = build_module(gate or {"type": "PGFGate"}, hidden_size=hidden_size)
+            self._mixes = bool(getattr(self.gate, "mixes", False))
+            gates = () if self._mixes else ("gates",)
+            looks = getattr(self.cross_attention, "available_outputs", ("attention",))
+            self.available_outputs = (*gates, *looks)
         self.adapter = build_module(adapter or {"type": "PGFAdapter"}, hidden_size=hidden_size)
+        if isinstance(self.adapter, PGFMixtureOfAdapters):
+            self.available_outputs = (*self.available_outputs, "experts")
 
     def forward(
         self,
@@ -83,10 +96,16 @@ class PGFBlock(nn.Module):
         known = {} if projection is None else {"projection": projection}
         attended, weights = self.cross_attention(hidden, bank, "attention" in outputs, **known)
         has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
-        gate = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
-        # lerp gives the language exactly where the gate is 1. Autocast may have changed the types.
-        fused = torch.lerp(attended.to(hidden), hidden, gate.to(hidden))
-        there = {"gates": gate, "attention": weights, **self._experts(fused, outputs)}
+        there: dict[str, Any] = {"attention": weights}
+        # Autocast may have changed the types.
+        attended = attended.to(hidden)
+        if self._mixes:
+            fused = self.gate(hidden, attended.masked_fill(~has_key, 0.0))
+        else:
+            there["gates"] = self.gate(hidden, attended).masked_fill(~has_key, 1.0)
+            # lerp gives the language exactly where the gate is 1.
+            fused = torch.lerp(attended, hidden, there["gates"].to(hidden))
+        there |= self._experts(fused, outputs)
         return self.adapter(fused), {name: there[name] for name in outputs if name in there}
 
     def _experts(self, fused: Tensor, outputs: Collection[str]) -> dict[str, Tensor]:

@@ -175,7 +175,7 @@ def _with_adapter(block: ComponentConfig, bottleneck: int) -> ComponentConfig:
             "built already"
         )
     if bottleneck == 0:
-        return {**block, "adapter": nn.Identity()}
+        return {**block, "adapter": {"type": "PGFNoAdapter"}}
     adapter = block.get("adapter") or {"type": "PGFAdapter"}
     if isinstance(adapter, nn.Module):
         raise ValueError(  # noqa: TRY004 - errors of a config are ValueErrors

@@ -1,0 +1,28 @@
+# What each mechanism of PGF-Net is worth, on synthetic data; every row changes one thing.
+#   pgf bench bench/ablation.py
+# On CMU-MOSI (real transcripts and utterance-level audio, no vision):
+#   pgf bench bench/ablation.py --data-root DIR --encoder PATH_OF_E5_SMALL \
+#       --cfg-options bench.models.PGF-Net=pgf_net/pgf_net_mosi_text-audio.py
+bench = dict(
+    title="Ablations of PGF-Net",
+    models={"PGF-Net": "pgf_net/pgf_net_minilm_synthetic.py"},
+    settings={
+        "default": {},
+        "preset full": {"model.preset": "full"},
+        "preset paramfree": {"model.preset": "paramfree"},
+        "preset lite": {"model.preset": "lite"},
+        "concatenation for attention": {"model.block.cross_attention.type": "PGFConcatenation"},
+        "summation for attention": {"model.block.cross_attention.type": "PGFSummation"},
+        "sum for gate": {"model.block.gate.type": "PGFSumGate"},
+        "scalar gate": {"model.block.gate.type": "PGFScalarGate"},
+        "fixed gate": {"model.block.gate.type": "PGFFixedGate"},
+        "no adapter": {"model.block.adapter.type": "PGFNoAdapter"},
+        "no LoRA": {"model.encoder.lora_rank": None},
+        "audio only": {"model.feature_dims.vision": None},
+        "vision only": {"model.feature_dims.audio": None},
+        "text only": {"model.feature_dims.audio": None, "model.feature_dims.vision": None},
+    },
+    seeds=[0, 1, 2, 3, 4],
+    reference="PGF-Net (default)",
+)
+train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=1)
