@@ -71,3 +71,13 @@ def test_pgf_net(tmp_path):
     rows = json.loads((tmp_path / "out.json").read_text())
     assert [row["side"] for row in rows] == ["floor", "PGF-Net", "PGF-Net, recompute"]
     assert all(row["training, times the floor"] > 0 for row in rows)
+
+
+def test_imports(tmp_path):
+    told = run_script(FOLDER / "imports.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| pgf --help | " in told
+    seconds = {
+        row["what"]: row["median, s"] for row in json.loads((tmp_path / "out.json").read_text())
+    }
+    assert min(seconds.values()) > 0
+    assert len(seconds) == 6
