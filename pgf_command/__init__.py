@@ -6,14 +6,15 @@ them torch and mmengine, which takes seconds that ``pgf --help`` need not cost.
 
 import sys
 
-from pgf_command.parser import COMMANDS, parser
+from pgf_command.parser import COMMANDS, OF_TWO_WORDS, parser
 from pgf_command.pipes import drop_unread_output
 
 
 def main() -> int:
     """Run ``pgf`` with the arguments of the process; see :func:`pgf_plugin.cli.main`."""
     given = sys.argv[1:]
-    if COMMANDS.keys().isdisjoint(given):  # help, the version or an error, which end the process
+    commands = {*COMMANDS, *OF_TWO_WORDS.values()}
+    if commands.isdisjoint(given):  # help, the version or an error, which end the process
         try:
             parser().parse_args(given)
         finally:
