@@ -13,8 +13,8 @@ STEPS = 8
 LAST_NEW = 4
 """Steps after which nothing may be compiled any more, though each batch has lengths of its own.
 
-The first has other lengths for each modality than the second and third: where two are equal, torch
-takes them for one, and compiles once more when they differ.
+Where two modalities of a batch are equally long, torch takes the lengths for one, and compiles once
+more when they differ.
 """
 
 
