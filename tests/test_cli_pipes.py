@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from pgf_command.pipes import EXIT_UNREAD
 from pgf_plugin.cli import main
-from pgf_plugin.cli.pipes import EXIT_UNREAD
 
 
 @contextmanager

@@ -1,21 +1,16 @@
 """Reads the command line and runs one command."""
 
-import argparse
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
-from pgf_plugin import __version__
-from pgf_plugin.cli.pipes import EXIT_UNREAD, drop_unread_output, output_is_unread
+from pgf_command.parser import OF_TWO_WORDS, TRACEBACK, TRACEBACK_VARIABLE, parser
+from pgf_command.pipes import EXIT_UNREAD, drop_unread_output, output_is_unread
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.errors import MissingExtraError
-
-TRACEBACK = "--traceback"
-TRACEBACK_VARIABLE = "PGF_TRACEBACK"
 
 MLFLOW_FILES = "MLFLOW_ALLOW_FILE_STORE"
 """Environment variable without which MLflow 3 refuses to write files, as the engine has it do."""
@@ -25,30 +20,6 @@ USER_ERRORS = (ValueError, OSError, MissingExtraError)
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
-
-_COMMANDS = {
-    "train": ("train", "train a config"),
-    "test": ("test", "test a checkpoint on the test split"),
-    "bench": ("bench", "train several models and compare them"),
-    "tune": ("tune", "search for the best values of a config"),
-    "predict": ("predict", "predict the sentiment of one utterance"),
-    "data": ("data", "inspect, validate and convert feature files"),
-    "check": ("check", "find everything that is wrong with configs"),
-    "doctor": ("doctor", "say what this installation has, and what would not work"),
-    "params": ("params", "count the parameters of a model, offline"),
-    "profile": ("profile", "measure what models cost: FLOPs, latency, memory"),
-    "weights": ("weights", "look into a weights file, or write safetensors"),
-    "import-mmsa": ("import_mmsa", "evaluate a checkpoint of MMSA here, and convert it"),
-    "list": ("components", "list the components that a config can name"),
-    "config": ("configs", "list, show and copy the shipped configs"),
-}
-"""Name of a command to its module in this package and its line in ``pgf --help``."""
-
-_OF_TWO_WORDS: dict[tuple[str, ...], str] = {
-    ("bench", "compare"): "bench-compare",
-    ("bench", "watch"): "bench-watch",
-}
-"""Commands of two words, to the name of their parser, which ``pgf --help`` does not list."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,10 +42,10 @@ def _run(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # Taken out here, so that it may also stand behind the command.
     words = [word for word in given if word != TRACEBACK]
-    two_words = tuple(words[:2]) if tuple(words[:2]) in _OF_TWO_WORDS else ()
+    two_words = tuple(words[:2]) if tuple(words[:2]) in OF_TWO_WORDS else ()
     if two_words:
-        words = [_OF_TWO_WORDS[two_words], *words[2:]]
-    args = _parser(words).parse_args(words)
+        words = [OF_TWO_WORDS[two_words], *words[2:]]
+    args = parser(words).parse_args(words)
     args.given = given
     args.command = " ".join(two_words) if two_words else args.command
     with_traceback = TRACEBACK in given or bool(os.environ.get(TRACEBACK_VARIABLE))
@@ -95,33 +66,6 @@ def _run(argv: Sequence[str] | None) -> int:
             _tell(args.command, error, with_traceback)
             return EXIT_ERROR
     return code
-
-
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of ``pgf``; of the commands, only those ``given`` are imported."""
-    parser = argparse.ArgumentParser(
-        prog="pgf",
-        description="Multimodal sentiment analysis for mmengine: train, compare, predict.",
-        epilog="CONFIG is a file, or the name of a shipped config (`pgf config list`).",
-    )
-    parser.add_argument("--version", action="version", version=f"pgf-plugin {__version__}")
-    parser.add_argument(
-        TRACEBACK,
-        action="store_true",
-        help=f"show where an error was raised; before or after COMMAND (also: "
-        f"{TRACEBACK_VARIABLE}=1)",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, line) in _COMMANDS.items():
-        if name in given:
-            import_module(f"pgf_plugin.cli.{module}").add_parser(commands)
-        else:
-            commands.add_parser(name, help=line)
-    for name in {*_OF_TWO_WORDS.values()} & {*given[:1]}:
-        import_module(f"pgf_plugin.cli.{name.replace('-', '_')}").add_parser(commands)
-    for command in commands.choices.values():  # their modules' docstrings are reStructuredText
-        command.description = (command.description or "").replace("``", "`")
-    return parser
 
 
 def _tell(command: str, error: Exception, with_traceback: bool) -> None:

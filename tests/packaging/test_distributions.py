@@ -22,7 +22,8 @@ def installed(request, wheels, environment_with):
 def test_everything_is_packed(wheels, root):
     expected = {
         path.relative_to(root).as_posix()
-        for path in (root / "pgf_plugin").rglob("*.py")
+        for package in ("pgf_command", "pgf_plugin")
+        for path in (root / package).rglob("*.py")
         if "__pycache__" not in path.parts
     }
     expected |= {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_command.version import __version__
 from pgf_plugin.datasets.checks import in_split
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.statistics import StepStatistics
@@ -76,8 +77,6 @@ def write_store(
 
 
 def _write(table: FeatureTable, folder: Path, nonfinite: Treatment) -> None:
-    from pgf_plugin import __version__  # which is defined after the components are imported
-
     training = {column: in_split(values, "train") for column, values in table.splits.items()}
     written = {
         name: write_sequences(folder / array_file(name), sequences, nonfinite, training)

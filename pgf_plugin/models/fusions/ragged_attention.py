@@ -73,12 +73,13 @@ def ragged_extents(
         another device, in a compiled model, in another precision than float32, for short
         sequences, for masks with gaps, and in :func:`without_ragged_attention`.
     """
-    if _switched_off.get():
+    # First: a compiler cannot trace what follows.
+    if torch.compiler.is_compiling() or _switched_off.get():
         return None
     values = target.values
     if values.device.type != "cpu" or values.dtype is not torch.float32:
         return None
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled("cpu"):
         return None
     if target.mask.shape[1] * source.mask.shape[1] < FEWEST_SCORES:
         return None

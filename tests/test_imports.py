@@ -1,0 +1,62 @@
+"""What an import costs: which libraries it may bring, and which it must leave alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pgf_command.parser import COMMANDS
+
+HEAVY = ("matplotlib", "pandas", "pyarrow", "sklearn", "torchmetrics", "h5py", "optuna", "ray")
+"""Libraries that mmengine's runner does not bring."""
+
+
+def loaded(code: str) -> set[str]:
+    """Names of the packages that a new process has after ``code``."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def command(*arguments: str) -> str:
+    """Code that runs ``pgf`` as the shell does."""
+    return f"""
+import sys
+from contextlib import suppress
+from pgf_command import main
+sys.argv = {["pgf", *arguments]!r}
+with suppress(SystemExit):
+    main()
+"""
+
+
+def test_importing_the_package_brings_nothing_beyond_the_engine():
+    engine = loaded("import torch, mmengine.runner")
+    brought = loaded("import torch, mmengine.runner, pgf_plugin") - engine
+    assert brought == {"pgf_command", "pgf_plugin"}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), (), ("trian",)])
+def test_help_and_what_is_no_command_import_no_part_of_the_package(arguments):
+    brought = loaded(command(*arguments))
+    assert "pgf_command" in brought
+    assert brought.isdisjoint({"pgf_plugin", "torch", "mmengine", "numpy"})
+
+
+def test_help_and_listings_import_no_library_that_they_do_not_use():
+    """But ``pgf profile``, which is written with the tables of a bench, and so with pandas."""
+    asked = [command(name, "--help") for name in COMMANDS if name != "profile"]
+    brought = loaded("".join([*asked, command("config", "list"), command("list")]))
+    assert "pgf_plugin" in brought
+    assert brought.isdisjoint(HEAVY)
+
+
+def test_the_shell_runs_this_command():
+    shell = Path(sys.executable).with_name("pgf")
+    if not shell.exists():
+        pytest.skip("the package is not installed beside this Python")
+    done = subprocess.run([shell, "trian"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "invalid choice: 'trian'" in done.stderr
