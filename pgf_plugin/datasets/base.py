@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
 from pgf_plugin.datasets.epochs import epoch_of
 from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.foreign import with_foreign
 from pgf_plugin.datasets.planting_oracle import describe_planted, planted_note
 from pgf_plugin.datasets.prepared import gather
 from pgf_plugin.datasets.sample_batch import SampleBatch
@@ -40,6 +41,8 @@ class BaseMSADataset(Dataset):
         text_prefix: what stands before every text when it is tokenized; None for nothing.
         label_range: smallest and largest label allowed.
         transforms: what becomes of a sample, in order: components of ``TRANSFORMS``, or callables.
+        foreign: modalities that each utterance takes from another one of its split, drawn once: an
+            ablation, to see whether a model uses them at all.
 
     Raises:
         ConfigError: for text without tokenizer, or a tokenizer that cannot be loaded.
@@ -57,9 +60,11 @@ class BaseMSADataset(Dataset):
         text_prefix: str | None = None,
         label_range: tuple[float, float] = (-3.0, 3.0),
         transforms: Sequence[TransformLike] = (),
+        foreign: Sequence[str] = (),
     ) -> None:
         self.modalities = check_modalities(modalities, table, precomputed_text=tokenizer is None)
-        self.table = table
+        self.foreign = tuple(foreign)
+        self.table = with_foreign(table, self.foreign)
         self.tokenizer = tokenizer
         self.max_tokens = check_positive_int("max_tokens", max_tokens)
         self.lower_case = lower_case
@@ -88,6 +93,7 @@ class BaseMSADataset(Dataset):
             "num_samples": len(self),
             "modalities": list(self.modalities),
             **describe_planted(self.table, self.modalities),
+            **({"foreign": list(self.foreign)} if self.foreign else {}),
         }
 
     @property

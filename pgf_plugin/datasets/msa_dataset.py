@@ -74,6 +74,8 @@ class MSADataset(BaseMSADataset):
         feature_dims: modality to the width that the model expects, checked where given.
         transforms: what becomes of a sample, in order, after the normalization: components of
             :mod:`pgf_plugin.datasets.transforms`, or callables.
+        foreign: modalities that each utterance takes from another one of its split, drawn once: an
+            ablation, to see whether a model uses them at all.
         planted: replaces audio and vision by synthetic sequences of a known signal-to-noise ratio,
             such as ``dict(snr_db=0.0)``; its keys are those of
             :func:`~pgf_plugin.datasets.planting_config.read_planting`.
@@ -97,6 +99,7 @@ class MSADataset(BaseMSADataset):
         nonfinite=one_of("error", "zero"),
         label_range=checks.check_range,
         feature_dims=checks.check_widths,
+        foreign=checks.check_names,
         planted=optional(lambda _, planted: read_planting(planted)),
     )
     def __init__(
@@ -121,6 +124,7 @@ class MSADataset(BaseMSADataset):
         label_range: tuple[float, float] = (-3.0, 3.0),
         feature_dims: Mapping[str, int] | None = None,
         transforms: Sequence[TransformLike] = (),
+        foreign: Sequence[str] = (),
         planted: Mapping[str, Any] | None = None,
     ) -> None:
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
@@ -150,6 +154,7 @@ class MSADataset(BaseMSADataset):
             text_prefix=text_prefix,
             label_range=label_range,
             transforms=transforms,
+            foreign=foreign,
         )
 
     def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:

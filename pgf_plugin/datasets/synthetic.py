@@ -51,6 +51,8 @@ class SyntheticMSADataset(BaseMSADataset):
         label_range: smallest and largest label allowed.
         transforms: what becomes of a sample, in order: components of
             :mod:`pgf_plugin.datasets.transforms`, or callables.
+        foreign: modalities that each utterance takes from another one of its split, drawn once: an
+            ablation, to see whether a model uses them at all.
 
     Raises:
         ValueError: for an argument outside its range.
@@ -69,6 +71,7 @@ class SyntheticMSADataset(BaseMSADataset):
         reversal_rate=check_fraction,
         max_tokens=check_positive_int,
         label_range=checks.check_range,
+        foreign=checks.check_names,
     )
     def __init__(
         self,
@@ -87,6 +90,7 @@ class SyntheticMSADataset(BaseMSADataset):
         lower_case: bool = False,
         label_range: tuple[float, float] = (-LABEL_LIMIT, LABEL_LIMIT),
         transforms: Sequence[TransformLike] = (),
+        foreign: Sequence[str] = (),
     ) -> None:
         self.model = SyntheticModel(
             audio_dim, vision_dim, audio_snr_db, vision_snr_db, reversal_rate, label_scale
@@ -101,6 +105,7 @@ class SyntheticMSADataset(BaseMSADataset):
             lower_case=lower_case,
             label_range=label_range,
             transforms=transforms,
+            foreign=foreign,
         )
         self.split = split
 

@@ -14,6 +14,7 @@ from pgf_plugin.datasets.transforms.noise import GaussianNoise
 from pgf_plugin.datasets.transforms.normalize import NormalizeFeatures
 from pgf_plugin.datasets.transforms.pipeline import SamplePipeline
 from pgf_plugin.datasets.transforms.shift import TimeShift
+from pgf_plugin.datasets.transforms.shuffle import ShuffleSteps
 
 __all__ = [
     "AlignToText",
@@ -28,5 +29,6 @@ __all__ = [
     "RandomTransform",
     "SamplePipeline",
     "SampleTransform",
+    "ShuffleSteps",
     "TimeShift",
 ]
