@@ -45,7 +45,7 @@ def token_centres(
             owner[found:position] = number
     centres = np.full(len(spans), np.nan)
     for token, (begin, end) in enumerate(spans):
-        if begin < end and (word := owner[begin]) >= 0:
+        if begin < end and (word := int(owner[begin])) >= 0:
             centres[token] = times.centres[word]
     return centres
 
@@ -70,6 +70,10 @@ def summarize(errors: NDArray, uniform: NDArray) -> AlignmentError | None:
     """Mean and median of errors (n,) and of those of uniform attention; None without any."""
     if not len(errors):
         return None
-    numbers = [float(each) for each in (errors.mean(), np.median(errors))]
-    numbers += [float(each) for each in (uniform.mean(), np.median(uniform))]
-    return AlignmentError(*numbers, len(errors))
+    return AlignmentError(
+        float(errors.mean()),
+        float(np.median(errors)),
+        float(uniform.mean()),
+        float(np.median(uniform)),
+        len(errors),
+    )

@@ -48,4 +48,6 @@ class Contributions:
     def summary(self) -> dict[str, list[list[float]]]:
         """Modality to (layers, groups) means over the tokens; empty without gates or attention."""
         names = self._sums[0] if self._sums else ()
-        return {name: [(sums[name] / self._tokens).tolist() for sums in self._sums] for name in names}
+        return {
+            name: [(sums[name] / self._tokens).tolist() for sums in self._sums] for name in names
+        }
