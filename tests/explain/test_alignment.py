@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.planting import plant
+from pgf_plugin.datasets.planting_config import read_planting
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.explain.alignment import summarize, token_centres, token_errors
 from pgf_plugin.explain.counterfactuals import check_modalities_used, counterfactuals, edited
-from pgf_plugin.explain.word_times import checked_times, read_word_times
+from pgf_plugin.explain.word_times import checked_times, planted_times, read_word_times
 
 TIMES = checked_times("a", ["so", "good"], [[0.0, 1.0], [1.0, 3.0]])
 
@@ -65,3 +68,11 @@ def test_times_that_do_not_increase_name_id_and_position(tmp_path):
 def test_a_modality_that_is_not_used_is_refused():
     with pytest.raises(ConfigError, match="does not use 'vision'"):
         check_modalities_used(["vision"], ["audio"], "PGFNet")
+
+
+def test_planted_data_know_their_word_times():
+    table = FeatureTable("here", ["a"], ["so good"], np.ones((1, 1), np.float32), {})
+    assert planted_times(table) == {}
+    times = planted_times(plant(table, read_planting({"word_seconds": 0.5})))["a"]
+    assert times.words == ["so", "good"]
+    np.testing.assert_allclose(times.intervals, [[0, 0.5], [0.5, 1.0]])
