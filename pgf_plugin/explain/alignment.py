@@ -36,17 +36,18 @@ def token_centres(
             special tokens.
         times: of its words; one that is not in the transcript is passed over.
     """
-    owner = np.full(len(text), -1)
+    owner = [-1] * len(text)
     position, lowered = 0, text.lower()
     for number, word in enumerate(times.words):
         found = lowered.find(word.lower(), position)
         if found >= 0:
             position = found + len(word)
-            owner[found:position] = number
+            owner[found:position] = [number] * len(word)
     centres = np.full(len(spans), np.nan)
+    middles = times.centres
     for token, (begin, end) in enumerate(spans):
-        if begin < end and (word := int(owner[begin])) >= 0:
-            centres[token] = times.centres[word]
+        if begin < end and owner[begin] >= 0:
+            centres[token] = middles[owner[begin]]
     return centres
 
 
