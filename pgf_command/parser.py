@@ -15,6 +15,7 @@ COMMANDS = {
     "bench": ("bench", "train several models and compare them"),
     "tune": ("tune", "search for the best values of a config"),
     "predict": ("predict", "predict the sentiment of one utterance"),
+    "explain": ("explain", "show where a model looks, and what it does without a modality"),
     "data": ("data", "inspect, validate and convert feature files"),
     "check": ("check", "find everything that is wrong with configs"),
     "doctor": ("doctor", "say what this installation has, and what would not work"),

@@ -41,6 +41,11 @@ _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\s\u3040-\u30ff\u4e00-\u9fff
 """A word, or one Chinese or Japanese character: between those there are no spaces."""
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a transcript, each of which lasts as long as any other."""
+    return _WORD.findall(text)
+
+
 @dataclass(frozen=True)
 class PlantedModality:
     """One planted modality.
@@ -110,7 +115,7 @@ class Planting:
 
     def blocks(self, text: str) -> "Blocks":
         """Where the signal of an utterance with this transcript can be."""
-        words = max(len(_WORD.findall(text)), 1)
+        words = max(len(words_of(text)), 1)
         length = max(round(self.share * words), 1)
         begin = self.word_seconds * np.arange(words - length + 1)
         return Blocks(begin, begin + self.word_seconds * length, words * self.word_seconds)

@@ -1,0 +1,108 @@
+"""What a model predicts where a modality is dropped, another utterance's, or late."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgf_plugin.bench.statistics import bootstrap_interval
+from pgf_plugin.datasets.base import Sample
+from pgf_plugin.datasets.transforms.missing_modality import without
+from pgf_plugin.datasets.transforms.shift import TimeShift
+from pgf_plugin.errors import ConfigError
+
+EDITS = ("drop", "swap", "shift")
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """One edit of one modality.
+
+    Attributes:
+        modality: which.
+        edit: ``'drop'``, ``'swap'`` or ``'shift'``.
+        predictions: (N, n_out) of the edited samples.
+        mean_change: mean absolute change of the prediction.
+        mae_change: mean change of the absolute error; above 0 where the edit does harm.
+        low, high: its 95 % interval, bootstrapped over utterances (paired).
+    """
+
+    modality: str
+    edit: str
+    predictions: NDArray
+    mean_change: float
+    mae_change: float
+    low: float
+    high: float
+
+    def numbers(self) -> dict[str, Any]:
+        """All but the predictions."""
+        return {name: value for name, value in vars(self).items() if name != "predictions"}
+
+
+def check_modalities_used(names: Sequence[str], used: Sequence[str], model: str) -> list[str]:
+    """Return ``names``, or all ``used`` where there are none.
+
+    Raises:
+        ConfigError: for a modality that the model does not use.
+    """
+    for name in names:
+        if name not in used:
+            raise ConfigError(
+                f"--modalities {name}: {model} does not use {name!r}, so that no counterfactual on "
+                f"it can change a prediction; it uses {list(used) or 'the text alone'}"
+            )
+    return list(names or used)
+
+
+def edited(
+    samples: Sequence[Sample], name: str, edit: str, *, seed: int, shift_steps: int
+) -> list[Sample]:
+    """The samples with modality ``name`` edited.
+
+    Args:
+        samples: at least two for a swap, in which none keeps its own.
+        name: audio or vision.
+        edit: one of :data:`EDITS`.
+        seed: of the swap.
+        shift_steps: steps that a shift moves it later.
+    """
+    if edit == "drop":
+        return [without(sample, name, "absent") for sample in samples]
+    if edit == "shift":
+        shift = TimeShift(steps={name: shift_steps})
+        return [shift(sample) for sample in samples]
+    order = np.random.default_rng(seed).permutation(len(samples))
+    donor = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
+    return [{**sample, name: samples[donor[row]][name]} for row, sample in enumerate(samples)]
+
+
+def counterfactuals(
+    samples: Sequence[Sample],
+    labels: NDArray,
+    predict: Callable[[Sequence[Sample]], NDArray],
+    names: Sequence[str],
+    settings: Mapping[str, int],
+) -> tuple[NDArray, list[Counterfactual]]:
+    """Predictions (N, n_out) of the samples as they are, and what becomes of them.
+
+    Args:
+        samples: of the data set.
+        labels: (N, n_out).
+        predict: samples to (N, n_out).
+        names: modalities to edit.
+        settings: ``seed`` and ``shift_steps`` of :func:`edited`.
+    """
+    before = predict(samples)
+    found = []
+    for name in names:
+        for edit in EDITS:
+            after = predict(edited(samples, name, edit, **settings))
+            change = abs(after - labels).mean(1) - abs(before - labels).mean(1)  # (N,)
+            interval = bootstrap_interval(change[None])
+            mean = float(abs(after - before).mean())
+            numbers = (mean, float(change.mean()), interval.low, interval.high)
+            found.append(Counterfactual(name, edit, after, *numbers))
+    return before, found

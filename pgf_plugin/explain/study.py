@@ -1,0 +1,153 @@
+"""Runs a model over a split and keeps what it computed on the way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from numpy.typing import NDArray
+
+from pgf_plugin.bench.looks import OUTPUTS
+from pgf_plugin.datasets.base import Sample
+from pgf_plugin.explain.alignment import AlignmentError, summarize
+from pgf_plugin.explain.contributions import Contributions
+from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals
+from pgf_plugin.explain.maps import AttentionMap, read_tokens, step_times
+from pgf_plugin.explain.word_times import WordTimes
+from pgf_plugin.hooks.model_access import undisturbed
+
+
+@dataclass
+class Explanation:
+    """What was seen of a model.
+
+    Attributes:
+        model: name of its class.
+        first_layer: number of the first fused layer.
+        ids: of the N utterances.
+        labels, predictions: (N, n_out).
+        sums: gates and attention over the split.
+        maps: attention of chosen utterances.
+        alignment: modality to an alignment error a layer, over all utterances with word times.
+        counterfactuals: of every modality asked for.
+        notes: what the model or the data lack.
+    """
+
+    model: str
+    first_layer: int
+    ids: list[str]
+    labels: NDArray
+    predictions: NDArray
+    sums: Contributions = field(default_factory=Contributions)
+    maps: list[AttentionMap] = field(default_factory=list)
+    alignment: dict[str, list[AlignmentError | None]] = field(default_factory=dict)
+    counterfactuals: list[Counterfactual] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Study:
+    """A model and the data that it is studied on.
+
+    Attributes:
+        model: with its weights.
+        dataset: of the split.
+        collate: samples to a batch.
+        batch_size: utterances a pass.
+        times: word times by utterance.
+    """
+
+    model: BaseModel
+    dataset: Any
+    collate: Callable[[Sequence[Sample]], dict[str, Any]]
+    batch_size: int
+    times: Mapping[str, WordTimes]
+
+    def run(
+        self, shown: Sequence[int], modalities: Sequence[str], settings: Mapping[str, int]
+    ) -> Explanation:
+        """Look at everything.
+
+        Args:
+            shown: rows of the utterances that get a map.
+            modalities: those to make counterfactuals of.
+            settings: of :func:`~pgf_plugin.explain.counterfactuals.edited`.
+        """
+        samples = [self.dataset[row] for row in range(len(self.dataset))]
+        labels = np.asarray(self.dataset.labels)
+        before, found = counterfactuals(samples, labels, self.predict, modalities, settings)
+        ids = [str(sample["sample_id"]) for sample in samples]
+        first_layer = getattr(self.model, "start_fusion_layer", 0)
+        told = Explanation(type(self.model).__name__, first_layer, ids, labels, before)
+        told.counterfactuals = found
+        available = getattr(self.model, "available_outputs", ())
+        told.notes = [f"{told.model} has no {name}" for name in OUTPUTS if name not in available]
+        if not modalities:
+            told.notes.append(f"{told.model} uses no audio and no vision: no counterfactuals")
+        if "attention" in available and not self.times:
+            told.notes.append("no word times are known: give --word-times FILE")
+        if any(name in available for name in OUTPUTS):
+            self._look(told, samples, set(shown))
+        return told
+
+    def predict(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        """Predictions (N, n_out)."""
+        parts = [output.prediction for *_, output in self._passes(samples, ())]
+        return torch.cat(parts).float().cpu().numpy()
+
+    def _passes(self, samples: Sequence[Sample], outputs: Sequence[str]):
+        """Yield first row, inputs and output of each batch."""
+        with undisturbed(self.model):
+            for start in range(0, len(samples), self.batch_size):
+                batch = self.collate(samples[start : start + self.batch_size])
+                inputs = self.model.data_preprocessor(batch, False)["inputs"]
+                yield start, inputs, self.model(inputs, mode="tensor", outputs=outputs)
+
+    def _look(self, told: Explanation, samples: Sequence[Sample], shown: set[int]) -> None:
+        outputs = [name for name in OUTPUTS if name in self.model.available_outputs]
+        names = list(self.model.feature_dims)
+        errors: dict[tuple[str, int], list] = {}
+        layers = 0
+        for start, inputs, output in self._passes(samples, outputs):
+            lengths = {name: inputs[name].shape[1] for name in names}
+            mask = inputs["attention_mask"].bool()
+            told.sums.add(output.gates or (), output.attention or (), mask, lengths)
+            layers = len(output.attention or ())
+            if not layers:
+                continue
+            for row in range(len(mask)):
+                one = self._map(start + row, samples[start + row], inputs, output, row)
+                if start + row in shown:
+                    told.maps.append(one)
+                for name in one.step_times:
+                    for layer in range(layers):
+                        errors.setdefault((name, layer), []).append(one.errors(name, layer))
+        told.alignment = {
+            name: [summarize(*_joined(errors[name, layer])) for layer in range(layers)]
+            for name in names
+            if (name, 0) in errors
+        }
+
+    def _map(
+        self, index: int, sample: Sample, inputs: Mapping[str, Any], output: Any, row: int
+    ) -> AttentionMap:
+        times = self.times.get(str(sample["sample_id"]))
+        one = AttentionMap(str(sample["sample_id"]), *read_tokens(self.dataset, sample, times))
+        lengths = [inputs[name].shape[1] for name in self.model.feature_dims]
+        weights = torch.stack([layer[row].float().mean(0) for layer in output.attention])
+        parts = weights[:, : len(one.tokens)].split(lengths, dim=2)  # (layers, L, T)
+        for name, part in zip(self.model.feature_dims, parts, strict=True):
+            real = part[..., inputs[f"{name}_mask"][row].bool()].cpu().numpy()
+            one.attention[name] = real
+            steps = real.shape[2]
+            if times is not None and len(times.words) and steps:
+                one.step_times[name] = step_times(self.dataset, index, name, steps, times)
+        return one
+
+
+def _joined(pairs: Sequence[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
+    """Errors of all utterances, and those of uniform attention."""
+    errors, uniform = zip(*pairs, strict=True)
+    return np.concatenate(errors), np.concatenate(uniform)

@@ -1,0 +1,123 @@
+"""Prints an explanation, and writes it as data and as pictures."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from pgf_plugin.bench.result import write_json
+from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.console import open_console, print_plain
+from pgf_plugin.explain.plot import save_counterfactuals, save_gates, save_map
+from pgf_plugin.explain.study import Explanation
+
+_WIDTH = 120
+
+
+def print_explanation(told: Explanation) -> None:
+    """Print the tables and notes to the standard output."""
+    console = open_console(None, _WIDTH)
+    gates, shares = told.sums.gates.summary(), told.sums.attention.summary()
+    parts = told.sums.summary()
+    if gates or shares:
+        headings = ["layer", "gate mean", "gate std", *(f"{n} attention" for n in shares)]
+        headings += [
+            *(f"{n} contribution" for n in parts),
+            *(f"{n} error s" for n in told.alignment),
+        ]
+        table = _table("Gates and attention (error: attended, against uniform attention)", headings)
+        for layer in range(len(gates.get("mean") or next(iter(shares.values())))):
+            cells = [gates[key][layer] if gates else None for key in ("mean", "std")]
+            cells += [share[layer] for share in shares.values()]
+            cells += [float(np.mean(part[layer])) for part in parts.values()]
+            row = ["" if cell is None else f"{cell:.3f}" for cell in cells]
+            for errors in told.alignment.values():
+                one = errors[layer]
+                row.append("" if one is None else f"{one.mean:.2f} / {one.uniform_mean:.2f}")
+            table.add_row(str(told.first_layer + layer), *row)
+        console.print(table)
+    if told.counterfactuals:
+        headings = ["edit", "mean change of prediction", "change of MAE", "95 % interval"]
+        table = _table("Counterfactuals", headings)
+        for each in told.counterfactuals:
+            interval = f"{each.low:+.3f} to {each.high:+.3f}"
+            name = f"{each.edit} {each.modality}"
+            table.add_row(name, f"{each.mean_change:.3f}", f"{each.mae_change:+.3f}", interval)
+        console.print(table)
+    for note in told.notes:
+        print_plain(console, note)
+
+
+def write_explanation(told: Explanation, folder: Path) -> list[Path]:
+    """Write ``explain.json``, ``predictions.parquet``, ``maps.npz`` and pictures; return them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "explain.json", folder / "predictions.parquet"]
+    write_json(files[0], _content(told))
+    buffer = BytesIO()
+    _frame(told).to_parquet(buffer, index=False)
+    AtomicLocalBackend().put(buffer.getvalue(), files[1])
+    if told.maps:
+        files.append(folder / "maps.npz")
+        buffer = BytesIO()
+        np.savez_compressed(buffer, **_arrays(told))
+        AtomicLocalBackend().put(buffer.getvalue(), files[-1])
+    if told.sums.summary():
+        files.append(folder / "gates.png")
+        save_gates(told, files[-1])
+    for number, one in enumerate(told.maps):
+        if any(values.shape[2] for values in one.attention.values()):
+            files.append(folder / f"attention_{number}.png")
+            save_map(one, told.first_layer, files[-1])
+    if told.counterfactuals:
+        files.append(folder / "counterfactuals.png")
+        save_counterfactuals(told, files[-1])
+    return files
+
+
+def _table(title: str, headings: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table
+
+
+def _content(told: Explanation) -> dict[str, Any]:
+    alignment = {
+        name: [None if one is None else one._asdict() for one in errors]
+        for name, errors in told.alignment.items()
+    }
+    return {
+        "model": told.model,
+        "utterances": len(told.ids),
+        "first_layer": told.first_layer,
+        "mae": float(abs(told.predictions - told.labels).mean()),
+        "gates": told.sums.gates.summary(),
+        "attention": told.sums.attention.summary(),
+        "contributions": told.sums.summary(),
+        "alignment": alignment,
+        "counterfactuals": [each.numbers() for each in told.counterfactuals],
+        "maps": [{"id": one.id, "tokens": one.tokens} for one in told.maps],
+        "notes": told.notes,
+    }
+
+
+def _frame(told: Explanation) -> pd.DataFrame:
+    """One row an utterance: id, label, prediction, and that of each edit (means of n_out)."""
+    columns: dict[str, Any] = {"id": told.ids, "label": told.labels.mean(1)}
+    columns["prediction"] = told.predictions.mean(1)
+    for each in told.counterfactuals:
+        columns[f"{each.edit}_{each.modality}"] = each.predictions.mean(1)
+    return pd.DataFrame(columns)
+
+
+def _arrays(told: Explanation) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for number, one in enumerate(told.maps):
+        arrays[f"{number}_token_seconds"] = one.centres
+        arrays |= {f"{number}_{name}": values for name, values in one.attention.items()}
+        arrays |= {f"{number}_{name}_seconds": times for name, times in one.step_times.items()}
+    return arrays

@@ -1,0 +1,78 @@
+"""Alignment errors of attention made by hand, edits of samples, and bad input."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pgf_plugin.datasets.features import FeatureTable
+from pgf_plugin.datasets.planting import plant
+from pgf_plugin.datasets.planting_config import read_planting
+from pgf_plugin.errors import ConfigError, DataError
+from pgf_plugin.explain.alignment import summarize, token_centres, token_errors
+from pgf_plugin.explain.counterfactuals import check_modalities_used, counterfactuals, edited
+from pgf_plugin.explain.word_times import checked_times, planted_times, read_word_times
+
+TIMES = checked_times("a", ["so", "good"], [[0.0, 1.0], [1.0, 3.0]])
+
+
+def test_a_token_has_the_time_of_its_word():
+    spans = [(0, 0), (0, 2), (3, 5), (5, 7), (0, 0)]
+    centres = token_centres("So good", spans, TIMES)
+    np.testing.assert_allclose(centres, [np.nan, 0.5, 2.0, 2.0, np.nan])
+
+
+def test_the_error_is_known_exactly():
+    attention = np.array([[1.0, 0, 0], [0, 0.1, 0.3], [0, 0, 0]])
+    errors, uniform = token_errors(attention, np.array([0.5, 1.5, 2.5]), np.array([0.5, 2, 1]))
+    np.testing.assert_allclose(errors, [0.0, 0.25])
+    np.testing.assert_allclose(uniform, [1.0, 0.5])
+    assert summarize(errors, uniform) == (0.125, 0.125, 0.75, 0.75, 2)
+
+
+def samples():
+    rows = np.arange(12, dtype=np.float32)
+    return [{"sample_id": str(i), "audio": rows[i : i + 6, None]} for i in range(4)]
+
+
+def predict(rows):
+    return np.array([[row["audio"].sum()] for row in rows])
+
+
+def test_edits_are_those_made_by_hand():
+    before = samples()
+    labels = np.zeros((4, 1))
+    told, found = counterfactuals(before, labels, predict, ["audio"], {"seed": 0, "shift_steps": 2})
+    drop, swap, shift = found
+    assert (drop.predictions == 0).all()
+    np.testing.assert_allclose(drop.mae_change, -told.mean())
+    assert sorted(swap.predictions.tolist()) == sorted(told.tolist())
+    assert (swap.predictions != told).all()  # none keeps its own
+    by_hand = [[row["audio"][:4].sum()] for row in before]
+    np.testing.assert_allclose(shift.predictions, by_hand)
+    again = edited(before, "audio", "swap", seed=0, shift_steps=2)
+    np.testing.assert_allclose(predict(again), swap.predictions)
+
+
+def test_times_that_do_not_increase_name_id_and_position(tmp_path):
+    path = tmp_path / "words.jsonl"
+    row = {"id": "clip 7", "words": ["a", "b", "c"], "start": [0, 1, 0.5], "end": [1, 2, 0.9]}
+    path.write_text(json.dumps(row))
+    with pytest.raises(DataError, match=r"'clip 7' do not increase: position 2 \('c'\)"):
+        read_word_times(path)
+    path.write_text('{"id": "x"}')
+    with pytest.raises(DataError, match="line 1"):
+        read_word_times(path)
+
+
+def test_a_modality_that_is_not_used_is_refused():
+    with pytest.raises(ConfigError, match="does not use 'vision'"):
+        check_modalities_used(["vision"], ["audio"], "PGFNet")
+
+
+def test_planted_data_know_their_word_times():
+    table = FeatureTable("here", ["a"], ["so good"], np.ones((1, 1), np.float32), {})
+    assert planted_times(table) == {}
+    times = planted_times(plant(table, read_planting({"word_seconds": 0.5})))["a"]
+    assert times.words == ["so", "good"]
+    np.testing.assert_allclose(times.intervals, [[0, 0.5], [0.5, 1.0]])
