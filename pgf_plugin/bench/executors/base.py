@@ -72,7 +72,7 @@ def outcome(trial: Trial, ended_well: bool) -> TrialResult | None:
     result = TrialResult.load(trial.folder)
     if result is None or result.fingerprint != trial.fingerprint:
         return None
-    return result if ended_well or result.status == "finished" else None
+    return result if ended_well or result.completes(trial) else None
 
 
 def ended_result(trial: Trial, error: str) -> TrialResult:

@@ -1,0 +1,20 @@
+# Noise: planted audio and vision over the real transcripts of CMU-MOSI, that carry the label at
+# 0 dB, at -10 dB, or not at all, for two fusions of sequences, PGF-Net and the text alone.
+#   pgf bench bench/noise.py --data-root DIR [--encoder PATH_OF_E5_SMALL]
+bench = dict(
+    title="Noise: planted audio and vision on CMU-MOSI's transcripts",
+    models={
+        "PGF-Net": "pgf_net/pgf_net_mosi_text-audio.py",
+        "MulT": "mult/mult_mosi_text-audio.py",
+        "MISA": "misa/misa_mosi_text-audio.py",
+        "Text only": "text_only/text_only_mosi_text-audio.py",
+    },
+    datasets={
+        name: dict(config="mosi_planted", dataset=dict(planted=dict(snr_db=snr_db)))
+        for name, snr_db in (("0 dB", 0.0), ("-10 dB", -10.0), ("noise", float("-inf")))
+    },
+    seeds=[0, 1, 2, 3, 4],
+    reference="Text only",
+)
+# The models' own configs know audio alone.
+model = dict(feature_dims=dict(audio=5, vision=20))
