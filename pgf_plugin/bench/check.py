@@ -167,10 +167,7 @@ def raise_trial_problems(trials: Sequence[Trial]) -> None:
     """
     rows = {trial.label: trial for trial in trials}
     found = _shared(
-        {
-            name: check_trial(row.config, row.metric, row.corruptions)
-            for name, row in rows.items()
-        }
+        {name: check_trial(row.config, row.metric, row.corruptions) for name, row in rows.items()}
     )
     models = {trial.model for trial in trials}
     errors = [

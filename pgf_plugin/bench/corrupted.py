@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import LOOPS
 from mmengine.runner import Runner
 
-from pgf_plugin.bench.corruptions import CorruptedTest, corrupted_config
+from pgf_plugin.bench.corruptions import corrupted_config
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.checkpoint_files import is_intact
@@ -36,27 +36,20 @@ def complete(trial: Trial, result: TrialResult) -> None:
     Raises:
         WorkDirError, OSError: if the disk takes no more.
     """
-    left = result.missing_tests(trial)
-    try:
-        runner = _trained_runner(trial, result)
-        for test, transform in left:
+    runner = None
+    for test, transform in result.missing_tests(trial):
+        try:
+            runner = runner or _trained_runner(trial, result)
             test.metrics = _test(runner, corrupted_config(trial.config, transform))
-            _record(trial, result, test)
+        except Exception as error:  # the numbers of the trial itself stand, whatever happens here
+            if isinstance(error, WorkDirError) or write_failure(error):
+                raise
+            test.error = f"{type(error).__name__}: {error}"
+        others = [other for other in result.corrupted if other.key != test.key]
+        result.corrupted = [*others, test]
+        result.save(trial.folder)
+    if runner:
         runner.call_hook("after_run")
-    except Exception as error:  # the numbers of the trial itself stand, whatever happens here
-        if isinstance(error, WorkDirError) or write_failure(error):
-            raise
-        said = f"{type(error).__name__}: {error}"
-        for test, _ in left:
-            if not test.metrics:
-                test.error = said
-                _record(trial, result, test)
-
-
-def _record(trial: Trial, result: TrialResult, test: CorruptedTest) -> None:
-    others = [other for other in result.corrupted if other.key != test.key]
-    result.corrupted = [*others, test]
-    result.save(trial.folder)
 
 
 def _trained_runner(trial: Trial, result: TrialResult) -> Runner:

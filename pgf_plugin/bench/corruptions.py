@@ -124,7 +124,7 @@ def misplaced(config: Config, corruptions: Sequence[Corruption]) -> Iterator[Pro
                     [corruption.at(corruption.values[0])], node.get("modalities") or MODALITIES
                 )
             except ConfigError as error:
-                said = str(error).replace("transforms[0], ", "")
+                said = str(error).removeprefix("transforms[0], ").replace(", acts", " acts", 1)
                 yield Problem(f"bench.corruptions[{corruption.name!r}]", said)
 
 
