@@ -45,8 +45,7 @@ def complete(trial: Trial, result: TrialResult) -> None:
             if isinstance(error, WorkDirError) or write_failure(error):
                 raise
             test.error = f"{type(error).__name__}: {error}"
-        others = [other for other in result.corrupted if other.key != test.key]
-        result.corrupted = [*others, test]
+        result.record(test)
         result.save(trial.folder)
     if runner:
         runner.call_hook("after_run")

@@ -125,6 +125,10 @@ class TrialResult:
         """Whether nothing of a trial is left to do."""
         return self.settles(trial.fingerprint) and not self.missing_tests(trial)
 
+    def record(self, test: CorruptedTest) -> None:
+        """Take a test up, in the place of an earlier one of the same."""
+        self.corrupted = [*(other for other in self.corrupted if other.key != test.key), test]
+
     def keep_planned(self, trial: Trial) -> None:
         """Leave the tests that a trial asks for, in the order of its plan."""
         known = {test.key: test for test in self.corrupted}
