@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from pgf_plugin.bench import TrialResult, dry_run, plan_trials
 from pgf_plugin.bench.check import check_bench
+from pgf_plugin.bench.executors.base import ended_result, outcome
 from pgf_plugin.config import config_root, load_config
 from pgf_plugin.weights_loading import load_weights
 
@@ -132,6 +133,19 @@ def test_a_test_that_raises_is_told_and_costs_the_trial_nothing(config_file, run
     told = "PGF-Net, seed 0, late {'audio': 0.5}: ConfigError: seconds.audio needs the steps"
     assert told.replace("[", "\\[") in (result.work_dir / "table.md").read_text()
     assert [test.error is None for test in result.results[0].corrupted] == [False] + [True] * 4
+
+
+def test_a_trained_trial_whose_process_is_ended_while_it_is_tested_stays_finished(
+    finished, config_file, tmp_path
+):
+    shutil.copytree(finished[0].work_dir, tmp_path / "out")
+    trial, *_ = plan_trials(with_corruptions(config_file), tmp_path / "out", seeds=[0])
+    assert outcome(trial, ended_well=False) is None  # it goes on
+    result = ended_result(trial, "its process was killed")
+    assert result.status == "finished"
+    assert result.metrics == finished[0].results[0].metrics
+    assert [test.error for test in result.corrupted] == ["its process was killed"] * 4
+    assert TrialResult.load(trial.folder).corrupted == result.corrupted
 
 
 def test_a_result_from_before_there_were_corruptions_is_read(tmp_path):
