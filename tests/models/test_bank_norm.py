@@ -1,4 +1,4 @@
-"""A bank whose steps are normalised: what is louder than the training adds no more than that did."""
+"""A normalised bank: steps that are louder than those of the training add no more."""
 
 import pytest
 import torch
