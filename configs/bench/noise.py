@@ -5,6 +5,10 @@ bench = dict(
     title="Noise: planted audio and vision on CMU-MOSI's transcripts",
     models={
         "PGF-Net": "pgf_net/pgf_net_mosi_text-audio.py",
+        # What is louder than in the training then adds no more than that did.
+        "PGF-Net, bank normalised": dict(
+            config="pgf_net/pgf_net_mosi_text-audio.py", model=dict(bank=dict(norm=True))
+        ),
         "MulT": "mult/mult_mosi_text-audio.py",
         "MISA": "misa/misa_mosi_text-audio.py",
         "Text only": "text_only/text_only_mosi_text-audio.py",
