@@ -10,7 +10,7 @@ _OUTCOME = {
     *("model", "seed", "dataset", "setting", "status", "error", "cause", "retries"),
     *("metrics", "selection", "val_score", "best_epoch", "checkpoint", "learning_curve"),
     *("trainable", "total", "trainable_without_encoder", "ms_per_utterance", "train_seconds"),
-    *("wall_seconds", "date", "config", "fingerprint"),
+    *("wall_seconds", "date", "config", "fingerprint", "corrupted"),
 }
 """Fields of a trial that name it or are its outcome; all others are what it stands on."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.bench.compose import apply_places
+from pgf_plugin.bench.corruptions import Corruption, misplaced, read_corruptions
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.plan import Cell, Trial, cells, same_twice
 from pgf_plugin.bench.schema import bench_problems
@@ -52,9 +53,13 @@ def check_bench(
         problems by row (:data:`BENCH` for the bench itself, :data:`ALL_MODELS` for shared ones).
     """
     found = {BENCH: bench_problems(config)}
-    metric = metric_of(_sound(config).get("bench") or {})
+    sound = _sound(config).get("bench") or {}
+    metric, corruptions = metric_of(sound), read_corruptions(sound)
     for name, trial in compose_models(config, cfg_options, encoder, data_root, models):
-        problems = [trial] if isinstance(trial, Problem) else check_trial(trial, metric)
+        if isinstance(trial, Problem):
+            problems = [trial]
+        else:
+            problems = check_trial(trial, metric, corruptions)
         found[name] = found.get(name, []) + problems
     return _shared(found)
 
@@ -133,12 +138,15 @@ def _attempt(place: str, action: Callable[[], Any]) -> Any:
         return Problem(place, f"{kind}{error}")
 
 
-def check_trial(config: Config, metric: str = DEFAULT_METRIC) -> list[Problem]:
+def check_trial(
+    config: Config, metric: str = DEFAULT_METRIC, corruptions: Sequence[Corruption] = ()
+) -> list[Problem]:
     """Find everything that is wrong with the config of one row of a bench.
 
     Args:
         config: of its trials.
         metric: validation metric by which the bench chooses checkpoints.
+        corruptions: of the test set.
     """
     needs = [key for group in TOGETHER for key in group]
     return unique(
@@ -146,6 +154,7 @@ def check_trial(config: Config, metric: str = DEFAULT_METRIC) -> list[Problem]:
             *missing_parts(config, needs, "bench"),
             *check_config(config),
             *selection_problems(config, metric),
+            *misplaced(config, corruptions),
         ]
     )
 
@@ -157,7 +166,9 @@ def raise_trial_problems(trials: Sequence[Trial]) -> None:
         ConfigError: if there is a problem.
     """
     rows = {trial.label: trial for trial in trials}
-    found = _shared({name: check_trial(row.config, row.metric) for name, row in rows.items()})
+    found = _shared(
+        {name: check_trial(row.config, row.metric, row.corruptions) for name, row in rows.items()}
+    )
     models = {trial.model for trial in trials}
     errors = [
         str(config_error(problems, f"bench.models[{name!r}]" if name in models else name))

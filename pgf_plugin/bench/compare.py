@@ -1,7 +1,6 @@
 """Compares two benches, row by row, from what they left in their folders."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -168,11 +167,7 @@ def shared_metrics(row: CommonRow) -> list[tuple[str, float, float]]:
 def _trial(content: dict[str, Any]) -> TrialResult:
     """A trial from JSON, where null is NaN; what another minor version adds is left out."""
     known = {field.name for field in fields(TrialResult)}
-    trial = TrialResult(**{key: value for key, value in content.items() if key in known})
-    trial.metrics = {
-        name: math.nan if value is None else float(value) for name, value in trial.metrics.items()
-    }
-    return trial
+    return TrialResult.from_content({k: value for k, value in content.items() if k in known})
 
 
 def _damaged(file: Path, error: Exception) -> DataError:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
+from pgf_plugin.bench.corrupted import trained_before
 from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
 from pgf_plugin.bench.plan import Trial, check_models, plan_trials
 from pgf_plugin.bench.result import TrialResult
@@ -21,7 +22,8 @@ from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.doctor.configs import lacks_here
 from pgf_plugin.errors import ConfigError, MissingExtraError
 
-FINISHED, TO_RUN = "finished", "to run"
+FINISHED, TO_TEST, TO_RUN = "finished", "to test", "to run"
+"""A trial to test is trained, and lacks corrupted test sets of the bench."""
 
 
 class Planned(NamedTuple):
@@ -79,7 +81,7 @@ def dry_run(
     states = {trial.folder: _state(trial) for trial in trials}
     costs: dict[str, Cost] = {}
     for trial in trials:
-        if states[trial.folder] == FINISHED or trial.label in costs or wrong & _names_of(trial):
+        if states[trial.folder] != TO_RUN or trial.label in costs or wrong & _names_of(trial):
             continue
         measured = _attempt(trial)
         if isinstance(measured, Cost):
@@ -181,13 +183,15 @@ def _executor_lacks(executor: Any) -> Iterator[Problem]:
 
 def _state(trial: Trial) -> str:
     done = TrialResult.load(trial.folder)
-    return FINISHED if done is not None and done.settles(trial.fingerprint) else TO_RUN
+    if done is not None and done.completes(trial):
+        return FINISHED
+    return TO_TEST if trained_before(trial) else TO_RUN
 
 
 def _attempt(trial: Trial) -> Cost | str:
     """The cost of a trial, or why it could not work: a model may raise anything."""
     try:
-        return measure(trial.config)
+        return measure(trial.config, sum(len(each.values) for each in trial.corruptions))
     except Exception as error:  # noqa: BLE001
         return f"{trial.label}: {type(error).__name__}: {error}"
 
@@ -210,9 +214,11 @@ def _table(planned: Sequence[Planned]) -> Table:
 
 def _summary(found: DryRun) -> Iterator[str]:
     finished = sum(each.state == FINISHED for each in found.planned)
-    left = len(found.planned) - finished
+    to_test = sum(each.state == TO_TEST for each in found.planned)
+    left = len(found.planned) - finished - to_test
     most = "at most " if any(each.cost and each.cost.stops_early for each in found.planned) else ""
-    yield f"{count(len(found.planned), 'trial')}, {finished} finished, {left} to run"
+    trained = f", {to_test} trained and to test" if to_test else ""
+    yield f"{count(len(found.planned), 'trial')}, {finished} finished{trained}, {left} to run"
     if found.seconds:
         yield (
             f"about {most}{duration(found.seconds)} one after another (extrapolated from "

@@ -15,6 +15,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from pgf_plugin.bench.corrupted import complete, trained_before
 from pgf_plugin.bench.divergence import DivergedError, DivergenceHook
 from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
 from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory, release_memory
@@ -44,11 +45,24 @@ def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
     A trial that was interrupted goes on from its newest checkpoint, to the same numbers. Whatever
     the trial prints goes to ``console.log`` in its folder. A trial that raises is recorded as
     failed, with its traceback in ``traceback.txt``, and does not stop the bench. One whose training
-    runs out of memory begins anew, with the same batches computed in parts half as large.
+    runs out of memory begins anew, with the same batches computed in parts half as large. At last
+    the checkpoint is tested on the corrupted test sets of the bench, if it has any; a trial that
+    lacks nothing else is not trained for that.
 
     Raises:
         WorkDirError: if the disk takes no more; every further trial would fail in the same way.
     """
+    result = trained_before(trial) or _run(trial, writer)
+    if result.status == "finished" and result.missing_tests(trial):
+        writer.state("testing")
+        with output_to(trial.folder / CONSOLE_FILE, append=True):
+            complete(trial, result)
+    writer.state(result.status)
+    return result
+
+
+def _run(trial: Trial, writer: StatusWriter) -> TrialResult:
+    """Train and test, again with smaller micro-batches where memory ends, and save the result."""
     traces = []
     while True:
         result = new_result(trial)
@@ -68,7 +82,6 @@ def run_trial(trial: Trial, writer: StatusWriter) -> TrialResult:
         (trial.folder / TRACEBACK_FILE).write_text("\n".join(traces), encoding="utf-8")
     if get_rank() == 0:
         result.save(trial.folder)
-    writer.state(result.status)
     return result
 
 

@@ -131,7 +131,7 @@ def finished_before(trial: Trial) -> tuple[TrialResult | None, str | None]:
     path = trial.folder / RESULT_FILE
     result = TrialResult.load(trial.folder)
     if result is not None:
-        return (result if result.settles(trial.fingerprint) else None), None
+        return (result if result.completes(trial) else None), None
     if not path.is_file():
         return None, None
     try:

@@ -13,7 +13,7 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
 FRAME_FILE = "results.parquet"
 _FIRST = ("dataset", "model", "setting", "seed", "status")
-_NESTED = ("metrics", "data", "data_files", "environment")
+_NESTED = ("metrics", "data", "data_files", "environment", "corrupted")
 _OF_DATA = ("dataset", "source", "num_samples", "synthetic", "planted", "note")
 
 

@@ -46,11 +46,12 @@ class Cost(NamedTuple):
     gpu_bytes: int | None
 
 
-def measure(config: Config) -> Cost:
+def measure(config: Config, corrupted: int = 0) -> Cost:
     """Train a few steps on real batches, validate and test one or two, and extrapolate.
 
     Args:
         config: of a trial. Nothing is written to its work dir, and no tracker is told.
+        corrupted: how often its model is tested on a corrupted test set.
 
     Raises:
         Exception: whatever the trial itself would raise, such as for widths that do not fit.
@@ -64,7 +65,7 @@ def measure(config: Config) -> Cost:
         redirect_stdout(io.StringIO()),
         redirect_stderr(io.StringIO()),
     ):
-        cost = _measure(_apart(config, folder), begin)
+        cost = _measure(_apart(config, folder), begin, corrupted)
     gc.collect()  # the model goes before the next one is built
     return cost._replace(gpu_bytes=torch.cuda.max_memory_allocated() if on_gpu else None)
 
@@ -121,7 +122,7 @@ def _apart(config: Config, folder: str) -> Config:
     return config
 
 
-def _measure(config: Config, begin: float) -> Cost:
+def _measure(config: Config, begin: float, corrupted: int) -> Cost:
     runner = Runner.from_cfg(config)
     timer = _StepTimer()
     runner.register_hook(timer)
@@ -139,7 +140,7 @@ def _measure(config: Config, begin: float) -> Cost:
         for handler in runner.logger.handlers:
             handler.close()  # its file is in the folder that goes
     step, steps = timer.step(), loop.max_iters
-    seconds = startup + steps * step + validations * validation + _TEST_PASSES * test
+    seconds = startup + steps * step + validations * validation + (_TEST_PASSES + corrupted) * test
     early = any(type_name(node) == "EarlyStoppingHook" for node in nodes(config))
     return Cost(seconds, step, steps, early, None)
 

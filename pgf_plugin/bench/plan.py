@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from pgf_plugin.bench.compose import Entry, apply_places, compose
+from pgf_plugin.bench.corruptions import Corruption, read_corruptions
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.bench.schema import bench_problems
@@ -30,6 +31,8 @@ class Trial(NamedTuple):
         dataset: name of the data in the table; empty where a bench has one.
         setting: name of the overrides in the table; empty where a bench has one.
         metric: validation metric by which the checkpoint is chosen.
+        corruptions: of the test set, under which the chosen checkpoint is tested, too. The training
+            does not hang on them, and neither does the fingerprint.
     """
 
     model: str
@@ -40,6 +43,7 @@ class Trial(NamedTuple):
     dataset: str = ""
     setting: str = ""
     metric: str = DEFAULT_METRIC
+    corruptions: tuple[Corruption, ...] = ()
 
     @property
     def label(self) -> str:
@@ -122,6 +126,9 @@ def plan_trials(
             - ``datasets``: likewise, in the place of the data of the models' configs;
             - ``settings``: name to overrides, ``{dotted key: value}``;
             - ``sweep``: ``{dotted key: [values]}``, the product of which multiplies the settings;
+            - ``corruptions``: name to ``dict(transform, vary, values)``: the test set of every
+              trained model goes through the transform, whose arguments ``vary`` (a dotted key, or
+              several) take each of the ``values``;
             - ``metric``: validation metric by which checkpoints are chosen, MAE by default;
             - ``reference``: model with which the others are compared;
             - ``published``: numbers of papers, ``dict(model, source, metrics, dataset)`` each;
@@ -148,9 +155,9 @@ def plan_trials(
         check_positive_int("bench.seeds", seed, at_least=0)
         for seed in dict.fromkeys(seeds or bench["seeds"])
     ]
-    metric = metric_of(bench)
+    corruptions, metric = read_corruptions(bench), metric_of(bench)
     trials = [
-        _trial(cell, seed, configs[cell.label], work_dir, metric)
+        _trial(cell, seed, configs[cell.label], work_dir, metric)._replace(corruptions=corruptions)
         for seed in numbers
         for cell in chosen
     ]

@@ -45,15 +45,20 @@ def save_plot(
             by_size.set_title(literal(dataset), loc="right", fontweight="bold")
     whiskers = ", whiskers: 95 % interval" if any(row.interval for row in finished) else ""
     figure.supxlabel(f"dots: seeds, bar: mean{whiskers}; colours as on the left", fontsize="small")
-    planted = any(result.data.get("planted") for result in results)
-    figure.suptitle(literal(f"{title} (planted audio or vision)" if planted else title))
+    figure.suptitle(literal(marked(title, results)))
     save_png(figure, path)
+
+
+def marked(title: str, results: Sequence[TrialResult]) -> str:
+    """The title of a plot, which says where audio or vision were made from the labels."""
+    planted = any(result.data.get("planted") for result in results)
+    return f"{title} (planted audio or vision)" if planted else title
 
 
 def _draw_models(
     axes, rows: Sequence[Row], results: Sequence[TrialResult], published: Sequence[Published]
 ) -> None:
-    colors = _colors(len(rows))
+    colors = colors_of(len(rows))
     for place, row in enumerate(rows):
         color, mean = colors[place], row.metrics["MAE"].mean
         maes = [
@@ -78,7 +83,7 @@ def _draw_models(
 
 def _draw_sizes(axes, rows: Sequence[Row]) -> None:
     """Mean MAE against parameters, in the colours of the panel beside, where the names stand."""
-    colors = _colors(len(rows))
+    colors = colors_of(len(rows))
     for place, row in enumerate(rows):
         size, mean = (row.trainable or 0) / 1e6, row.metrics["MAE"].mean
         if row.interval:
@@ -91,7 +96,7 @@ def _draw_sizes(axes, rows: Sequence[Row]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _colors(count: int) -> list[tuple[float, ...]]:
+def colors_of(count: int) -> list[tuple[float, ...]]:
     """Colours that tell ``count`` rows apart."""
     from matplotlib import colormaps
 

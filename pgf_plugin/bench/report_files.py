@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pgf_plugin.bench.collect import Row, by_dataset
+from pgf_plugin.bench.corruption_plot import save_corruption_plot
 from pgf_plugin.bench.execute import explained
 from pgf_plugin.bench.frame import write_frame
 from pgf_plugin.bench.latex import latex_tables
-from pgf_plugin.bench.plot import save_plot
+from pgf_plugin.bench.plot import marked, save_plot
 from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.report import write_report as write_page
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
+from pgf_plugin.bench.robustness import (
+    FRAME_FILE,
+    panels,
+    panels_json,
+    panels_text,
+    write_panels_frame,
+)
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
 from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
@@ -52,9 +60,11 @@ def write_report(
         "selection": _selection(bench.results),
         "trials": [asdict(result) for result in bench.results],
         "rows": [_statistics(row) for row in bench.rows],
+        "corruptions": panels_json(panels(bench.results)),
         "published": [each._asdict() for each in published],
     }
     write_json(files["JSON"], content)
+    files |= _write_corruptions(bench, title)
     if any(row.seeds for row in bench.rows):
         save_plot(bench.rows, bench.results, title, files["Plot"], published)
     else:
@@ -67,6 +77,22 @@ def write_report(
         selection=_selection(bench.results),
         published=published,
     )
+    return files
+
+
+def _write_corruptions(bench: "BenchResult", title: str) -> dict[str, Path]:
+    """Write what only a bench with corrupted test sets has; what an earlier one left goes."""
+    files = {
+        "Tests": bench.work_dir / FRAME_FILE,
+        "Lines": bench.work_dir / "corruptions.png",
+    }
+    found = panels(bench.results)
+    if not found:
+        for path in files.values():
+            path.unlink(missing_ok=True)
+        return {}
+    write_panels_frame(bench.results, bench.work_dir)
+    save_corruption_plot(found, marked(title, bench.results), files["Lines"])
     return files
 
 
@@ -103,6 +129,8 @@ def _markdown(bench: "BenchResult", title: str, published: Sequence[Published]) 
         seeds.append((heading and f"#{heading}") + seeds_table(rows, bench.results))
     notes = [*_notes(bench.rows, bench.results), *(each.note for each in published)]
     parts = [f"# {markdown_text(title)}\n", *tables, *(f"{markdown_text(n)}\n" for n in notes)]
+    if text := panels_text(bench.results):
+        parts.append(text)
     parts += ["## Every seed\n", *seeds]
     if text := provenance_text(bench.results):
         parts += ["## What the numbers stand on\n", text]

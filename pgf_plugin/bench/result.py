@@ -8,14 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pgf_plugin.bench.corruptions import CorruptedTest
 from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """2: the score that chose the checkpoint may be another metric's than MAE, and the trial says what
-its numbers stand on. A result of version 1 does not, so its trial is repeated."""
+its numbers stand on. A result of version 1 does not, so its trial is repeated.
+3: the trial may have been tested on corrupted test sets. A result of version 2 is one without."""
+
+READ_VERSIONS = (2, 3)
+"""Versions whose results are read."""
 
 RESULT_FILE = "result.json"
 
@@ -59,6 +64,7 @@ class TrialResult:
             ``'process ended'`` where its process was killed from outside.
         retries: how often it was begun again with smaller micro-batches, out of memory.
         micro_batch: utterances computed at once, where that is less than a batch.
+        corrupted: what the same checkpoint scored on corrupted test sets.
     """
 
     model: str
@@ -90,6 +96,7 @@ class TrialResult:
     cause: str | None = None
     retries: int = 0
     micro_batch: int | None = None
+    corrupted: list[CorruptedTest] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -104,6 +111,30 @@ class TrialResult:
         """Whether a trial of this fingerprint needs not be repeated."""
         return self.status == "finished" and self.fingerprint == fingerprint
 
+    def missing_tests(self, trial: Trial) -> list[tuple[CorruptedTest, dict[str, Any]]]:
+        """The corrupted test sets of a trial without a score here, and their transforms."""
+        scored = {test.key for test in self.corrupted if test.error is None}
+        tests = [
+            (corruption.test(value), corruption.at(value))
+            for corruption in trial.corruptions
+            for value in corruption.values
+        ]
+        return [(test, transform) for test, transform in tests if test.key not in scored]
+
+    def completes(self, trial: Trial) -> bool:
+        """Whether nothing of a trial is left to do."""
+        return self.settles(trial.fingerprint) and not self.missing_tests(trial)
+
+    def record(self, test: CorruptedTest) -> None:
+        """Take a test up, in the place of an earlier one of the same."""
+        self.corrupted = [*(other for other in self.corrupted if other.key != test.key), test]
+
+    def keep_planned(self, trial: Trial) -> None:
+        """Leave the tests that a trial asks for, in the order of its plan."""
+        known = {test.key: test for test in self.corrupted}
+        keys = [c.test(value).key for c in trial.corruptions for value in c.values]
+        self.corrupted = [known[key] for key in keys if key in known]
+
     def save(self, folder: Path) -> None:
         """Write ``result.json``; a reader sees the whole file or none."""
         write_json(folder / RESULT_FILE, {"schema_version": SCHEMA_VERSION, **asdict(self)})
@@ -113,13 +144,22 @@ class TrialResult:
         """Read ``result.json``; None where there is none that this version wrote whole."""
         try:
             content = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-            if content.pop("schema_version") != SCHEMA_VERSION:
+            if content.pop("schema_version") not in READ_VERSIONS:
                 return None
-            result = cls(**content)
-            result.metrics = {name: _number(value) for name, value in result.metrics.items()}
-            result.learning_curve = [_number(value) for value in result.learning_curve]
+            result = cls.from_content(content)
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        return result
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> "TrialResult":
+        """A result from the fields that JSON has of it; what was null in numbers is NaN."""
+        result = cls(**content)
+        result.metrics = _numbers(result.metrics)
+        result.learning_curve = [_number(value) for value in result.learning_curve]
+        result.corrupted = [CorruptedTest(**test) for test in content.get("corrupted") or ()]
+        for test in result.corrupted:
+            test.metrics = _numbers(test.metrics)
         return result
 
 
@@ -145,6 +185,10 @@ def write_json(path: Path, content: Any) -> None:
 def json_text(content: Any, indent: int | None = None) -> str:
     """Return ``content`` as strict JSON: NaN and infinity become null, foreign objects texts."""
     return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: _number(value) for name, value in metrics.items()}
 
 
 def _number(value: float | None) -> float:

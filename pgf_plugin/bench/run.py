@@ -133,6 +133,8 @@ def run_trials(
                 progress.finish(trial, _summary(trial, result))
     finally:
         progress.stop()
+    for trial in trials:
+        results[trial.folder].keep_planned(trial)
     return [results[trial.folder] for trial in trials]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from pgf_plugin.bench.corruptions import corruption_problems
 from pgf_plugin.bench.datasets import ENTRY_KEYS
 from pgf_plugin.bench.names import row_label, slug
 from pgf_plugin.bench.published_schema import published_problems
@@ -21,7 +22,7 @@ from pgf_plugin.evaluation import METRICS
 
 KEYS = (
     *("title", "models", "datasets", "settings", "sweep", "seeds"),
-    *("metric", "reference", "published", "executor"),
+    *("corruptions", "metric", "reference", "published", "executor"),
 )
 """What ``bench`` may hold; the docstring of :func:`~pgf_plugin.bench.plan.plan_trials` says what
 each means."""
@@ -48,6 +49,7 @@ def bench_problems(config: Config) -> list[Problem]:
         problems += _dataset_keys(bench["datasets"])
     problems += setting_problems(bench)
     problems += _seed_problems(bench.get("seeds"))
+    problems += corruption_problems(bench)
     problems += _of("title", bench, lambda title: check_text("it", title))
     problems += _of("metric", bench, lambda name: check_one_of("it", name, METRICS))
     problems += _reference_problems(bench)

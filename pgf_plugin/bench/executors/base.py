@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from pgf_plugin.bench.corrupted import trained_before
 from pgf_plugin.bench.execute import run_trial
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import Progress
@@ -72,13 +73,21 @@ def outcome(trial: Trial, ended_well: bool) -> TrialResult | None:
     result = TrialResult.load(trial.folder)
     if result is None or result.fingerprint != trial.fingerprint:
         return None
-    return result if ended_well or result.status == "finished" else None
+    return result if ended_well or result.completes(trial) else None
 
 
 def ended_result(trial: Trial, error: str) -> TrialResult:
-    """Record a trial whose process was ended from outside, and return its result."""
-    result = new_result(trial)
-    result.status, result.cause, result.error = "failed", WORKER_ENDED, error
+    """Record a trial whose process was ended from outside, and return its result.
+
+    One that was trained stays finished; its corrupted test sets are what failed.
+    """
+    result = trained_before(trial)
+    if result is None:
+        result = new_result(trial)
+        result.status, result.cause, result.error = "failed", WORKER_ENDED, error
+    for test, _ in result.missing_tests(trial) if result.status == "finished" else ():
+        test.error = error
+        result.record(test)
     result.save(trial.folder)
     return result
 

@@ -12,6 +12,7 @@ from pgf_plugin.bench.report.differences import difference_charts
 from pgf_plugin.bench.report.gates import gate_pictures
 from pgf_plugin.bench.report.marks import Marks
 from pgf_plugin.bench.report.markup import Markup, join, tag
+from pgf_plugin.bench.report.robustness import robustness
 from pgf_plugin.bench.report.seeds import seed_charts
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.report.tables import errors_table, rows_table, trials_table
@@ -52,6 +53,9 @@ def all_sections(contents: Contents) -> list[Section]:
         Section("results", "Results", "Results", lead, rows_table(contents, marks)),
         Section("failed", "Failed", "Failed trials", "", _failed(contents)),
         Section("by-seed", "Seeds", "Every seed", _SEEDS, seed_charts(contents, marks)),
+        Section(
+            "corrupted", "Corrupted", "Corrupted test sets", _CORRUPTED, robustness(contents, marks)
+        ),
         Section("costs", "Cost", "Quality against cost", _COSTS, _costs(contents, marks)),
         Section("differences", "Differences", "Differences", _DIFFERENCES, differences),
         Section(
@@ -147,6 +151,11 @@ def _boxed(table: Markup | None) -> Markup | None:
 _SEEDS = (
     "Dots are seeds, the upright stroke is their mean, the bar its 95 % interval. Hollow diamonds "
     "are published numbers."
+)
+_CORRUPTED = (
+    "The checkpoints of the results above, not trained again, on test sets that were corrupted; "
+    "the test set as it is comes first. Dots are means over seeds, upright strokes a standard "
+    "deviation to either side."
 )
 _COSTS = (
     "Means over seeds. The stepped line and the rings mark the Pareto front: nothing that costs as "

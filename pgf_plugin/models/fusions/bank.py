@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_positive, check_positive_int
+from pgf_plugin.errors import check_bool, check_positive, check_positive_int
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
@@ -26,6 +26,8 @@ class PGFBank(nn.Module):
         width: width D_m of the bank.
         kernel_size: odd number of steps that the convolution sees.
         init_gain: factor of the projections at the start.
+        norm: whether each step ends in a LayerNorm, so that steps that are louder than those of the
+            training do not add more than those did. Not the paper's.
     """
 
     supplied = ("feature_dims",)
@@ -36,6 +38,7 @@ class PGFBank(nn.Module):
         width: int = 64,
         kernel_size: int = 3,
         init_gain: float = 1.0,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         check_positive_int("width", width)
@@ -51,10 +54,11 @@ class PGFBank(nn.Module):
         )
         with torch.no_grad():
             for parameter in self.projections.parameters():
-                parameter *= check_positive("init_gain", init_gain)
+                parameter.mul_(check_positive("init_gain", init_gain))
         self.embeddings = nn.ParameterDict(
             {name: nn.Parameter(torch.empty(width).normal_(std=0.02)) for name in feature_dims}
         )
+        self.norm = nn.LayerNorm(width) if check_bool("norm", norm) else nn.Identity()
 
     def forward(self, inputs: dict[str, Tensor]) -> MaskedSequence:
         """Encode ``inputs[name]`` (B, T_name, D_name) of every modality.
@@ -67,7 +71,7 @@ class PGFBank(nn.Module):
             mask = inputs[f"{name}_mask"]
             steps = inputs[name].masked_fill(~mask.unsqueeze(-1), 0.0)  # (B, T, D_name)
             projected = projection(steps.transpose(1, 2)).transpose(1, 2)  # (B, T, D_m)
-            values.append(projected + self.embeddings[name])
+            values.append(self.norm(projected + self.embeddings[name]))
             masks.append(mask)
         return MaskedSequence(torch.cat(values, dim=1), torch.cat(masks, dim=1))
 

@@ -1,0 +1,75 @@
+"""Tests a trained model on corrupted test sets, without training it again."""
+
+from copy import deepcopy
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import LOOPS
+from mmengine.runner import Runner
+
+from pgf_plugin.bench.corruptions import corrupted_config
+from pgf_plugin.bench.plan import Trial
+from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.checkpoint_files import is_intact
+from pgf_plugin.errors import WorkDirError
+from pgf_plugin.work_dir import write_failure
+
+
+def trained_before(trial: Trial) -> TrialResult | None:
+    """The result of a trial that is finished but for its corrupted test sets, if it is.
+
+    None where the chosen checkpoint is gone: then there is nothing that could be tested.
+    """
+    result = TrialResult.load(trial.folder)
+    if result is None or not result.settles(trial.fingerprint) or not result.checkpoint:
+        return None
+    path = trial.folder / result.checkpoint
+    return result if path.is_file() and is_intact(path) else None
+
+
+def complete(trial: Trial, result: TrialResult) -> None:
+    """Test the chosen checkpoint of a trial on each corrupted test set that its result lacks.
+
+    Every test is added to the result in the folder of the trial as soon as it is done. One that
+    raises is recorded with its error, and tried again when the bench is run again.
+
+    Raises:
+        WorkDirError, OSError: if the disk takes no more.
+    """
+    runner = None
+    for test, transform in result.missing_tests(trial):
+        try:
+            runner = runner or _trained_runner(trial, result)
+            test.metrics = _test(runner, corrupted_config(trial.config, transform))
+        except Exception as error:  # the numbers of the trial itself stand, whatever happens here
+            if isinstance(error, WorkDirError) or write_failure(error):
+                raise
+            test.error = f"{type(error).__name__}: {error}"
+        result.record(test)
+        result.save(trial.folder)
+    if runner:
+        runner.call_hook("after_run")
+
+
+def _trained_runner(trial: Trial, result: TrialResult) -> Runner:
+    """A ``Runner`` with the chosen checkpoint, that tells no tracker of what it does."""
+    config = deepcopy(trial.config)
+    config.experiment_name = f"{config.experiment_name}_corrupted"
+    config.visualizer = {"type": "Visualizer", "vis_backends": None}
+    config.load_from, config.resume = None, False
+    runner = Runner.from_cfg(config)
+    runner.call_hook("before_run")  # a hook that averages weights makes its model there
+    runner.load_checkpoint(str(trial.folder / str(result.checkpoint)))
+    return runner
+
+
+def _test(runner: Runner, config: Config) -> dict[str, float]:
+    """Test metrics on the test set of ``config``, as ``Runner.test`` has them."""
+    loop: dict[str, Any] = {"type": "TestLoop", **(config.test_cfg or {})}
+    parts = {
+        "runner": runner,
+        "dataloader": runner.build_dataloader(config.test_dataloader, seed=runner.seed),
+        "evaluator": runner.build_evaluator(config.test_evaluator),
+    }
+    metrics = LOOPS.build(loop, default_args=parts).run()
+    return {name: float(value) for name, value in metrics.items()}
