@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = ("pgf_plugin", "configs", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (
+    "pgf_plugin",
+    "pgf_command",
+    "configs",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 
 
 def _run(*command, cwd):
