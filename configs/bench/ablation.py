@@ -3,10 +3,6 @@
 # On CMU-MOSI (real transcripts and utterance-level audio, no vision):
 #   pgf bench bench/ablation.py --data-root DIR --encoder PATH_OF_E5_SMALL \
 #       --cfg-options bench.models.PGF-Net=pgf_net/pgf_net_mosi_text-audio.py
-FOREIGN = ["audio", "vision"]
-SHUFFLED = [dict(type="ShuffleSteps")]
-LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
-
 bench = dict(
     title="Ablations of PGF-Net",
     models={"PGF-Net": "pgf_net/pgf_net_minilm_synthetic.py"},
@@ -24,12 +20,17 @@ bench = dict(
         "no LoRA": {"model.encoder.lora_rank": None},
         "audio only": {"model.feature_dims.vision": None},
         "vision only": {"model.feature_dims.audio": None},
-        "audio and vision of others": {f"{name}.dataset.foreign": FOREIGN for name in LOADERS},
-        "steps shuffled": {f"{name}.dataset.transforms": SHUFFLED for name in LOADERS},
+        "audio and vision of others": {
+            f"{split}_dataloader.dataset.foreign": ["audio", "vision"]
+            for split in ("train", "val", "test")
+        },
+        "steps shuffled": {
+            f"{split}_dataloader.dataset.transforms": [dict(type="ShuffleSteps")]
+            for split in ("train", "val", "test")
+        },
         "text only": {"model.feature_dims.audio": None, "model.feature_dims.vision": None},
     },
     seeds=[0, 1, 2, 3, 4],
     reference="PGF-Net (default)",
 )
-del FOREIGN, SHUFFLED, LOADERS  # no keys of the config
 train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=1)

@@ -185,6 +185,8 @@ def _tokens(
 
 def _attention_bins(layers: list[Tensor], masks: Mapping[str, Tensor]) -> dict[str, list]:
     """Cut the attention of one utterance, (L, sum of T) a layer, into modalities and bins."""
+    if not layers:
+        return {}
     found: dict[str, list] = {name: [] for name, mask in masks.items() if mask.any()}
     for layer in layers:
         parts = layer.split([len(mask) for mask in masks.values()], dim=1)

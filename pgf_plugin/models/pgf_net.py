@@ -18,7 +18,7 @@ from pgf_plugin.models.fusions.cross_attention import (
     PGFCrossAttention,
     project_bank,
 )
-from pgf_plugin.models.fusions.pgf_block import PGFBlock
+from pgf_plugin.models.fusions.pgf_block import PGFBlock, outputs_of_blocks
 from pgf_plugin.models.peft.schedule import layer_blocks
 from pgf_plugin.models.presets import fill_in, preset_called
 from pgf_plugin.registry import MODELS
@@ -111,7 +111,8 @@ class PGFNet(MSAModel):
                 num_layers,
             )
         )
-        self.available_outputs = self._outputs_of_blocks()
+        usual = type(self).available_outputs if self.feature_dims else ()
+        self.available_outputs = (*outputs_of_blocks(self.blocks, usual), "modality_features")
         self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence | None:
@@ -148,14 +149,6 @@ class PGFNet(MSAModel):
                 **{name: part.pool("mean") for name, part in parts.items()},
             }
         return Fused(pooled, named)
-
-    def _outputs_of_blocks(self) -> tuple[str, ...]:
-        """What can be asked for: gates and attention that every block has, experts of any."""
-        usual = type(self).available_outputs if self.feature_dims else ()
-        given = [getattr(block, "available_outputs", usual) for block in self.blocks]
-        looks = (name for name in ("gates", "attention") if all(name in names for names in given))
-        experts = ("experts",) if any("experts" in names for names in given) else ()
-        return (*looks, "modality_features", *experts)
 
     def _project(self, bank: MaskedSequence | None) -> list[BankProjection]:
         """Keys and values of the bank for each block; none if a block has parts of another type."""

@@ -14,6 +14,7 @@ from pgf_plugin.errors import check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.encoders.hf_text import intercept
+from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
 from pgf_plugin.models.name_patterns import describe_stacks, match_names
 from pgf_plugin.models.peft.adapt import adapt
 from pgf_plugin.models.wrapped_call import BankInputs, WrappedCall
@@ -74,6 +75,7 @@ class PGFWrapper(BaseModel):
     """
 
     parameter_group = "fusion"
+    available_outputs: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -106,8 +108,8 @@ class PGFWrapper(BaseModel):
             self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
         self.blocks = self._build_blocks(block, hidden_size)
         self.loss = self._build_loss(loss)
-        gated = self.bank is not None and not self.call.is_base_model
-        self.available_outputs = ("gates", "attention") if gated else ()
+        if self.bank is not None and not self.call.is_base_model:
+            self.available_outputs = outputs_of_blocks(self.blocks, ("gates", "attention"))
         self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
     def _build_blocks(

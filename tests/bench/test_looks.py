@@ -37,6 +37,22 @@ def test_the_share_of_a_modality_counts_real_tokens_alone():
 
 
 @pytest.mark.usefixtures("quickstart")
+def test_a_model_with_gates_and_without_attention_has_a_report(run, config_file):
+    config = Config.fromfile(config_file)
+    config.bench.models.pop("Text only")
+    config.bench.models["PGF-Net"].model.block = {
+        "type": "PGFBlock",
+        "cross_attention": {"type": "PGFSummation"},
+    }
+    result, _ = run(config=config, seeds=[0])
+    (trial,) = result.results
+    looks = load_looks(trial.folder(result.work_dir))
+    assert (looks.attention, looks.maps[0].attention) == ({}, {})
+    assert looks.gates["mean"]
+    assert '<section id="looks">' in (result.work_dir / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("quickstart")
 def test_a_trial_leaves_looks_where_its_model_has_gates(run):
     result, printed = run(seeds=[0])
     folders = {trial.model: trial.folder(result.work_dir) for trial in result.results}

@@ -61,7 +61,7 @@ def test_a_copy_means_the_same_as_the_original(name, tmp_path):
 
 
 def test_copies_share_their_base_files_and_keep_what_was_edited(tmp_path):
-    names = [name for name in list_configs() if name.endswith("_synthetic.py")]
+    names = [name for name in list_configs() if name.endswith("_minilm_synthetic.py")]
     folder = tmp_path / "mine"
     first = copy_config(names[0], folder)
     copy_config(names[1], folder)

@@ -19,7 +19,8 @@ def token_maps(looks: Looks) -> Markup | None:
 
 def _figure(look: UtteranceLook, first_layer: int) -> Markup | None:
     gates = np.asarray(look.gates, dtype=float)  # (layers, L)
-    attention = {name: np.asarray(v, dtype=float) for name, v in look.attention.items()}
+    # A model with gates and no attention has modalities without a layer.
+    attention = {name: np.asarray(v, dtype=float) for name, v in look.attention.items() if v}
     layers = max([len(gates), *map(len, attention.values())])
     if not layers:
         return None

@@ -1,6 +1,6 @@
 """One PGF block: cross-attention, gate, adapter."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import torch
@@ -113,3 +113,15 @@ class PGFBlock(nn.Module):
         if "experts" not in outputs or not isinstance(self.adapter, PGFMixtureOfAdapters):
             return {}
         return {"experts": self.adapter.weigh(fused)}
+
+
+def outputs_of_blocks(blocks: Iterable[nn.Module], usual: Collection[str]) -> tuple[str, ...]:
+    """What a model can be asked for: gates and attention that every block has, experts of any.
+
+    Args:
+        blocks: the blocks, of this class or another.
+        usual: what a block that does not say has.
+    """
+    given = [getattr(block, "available_outputs", usual) for block in blocks]
+    looks = (name for name in ("gates", "attention") if all(name in names for names in given))
+    return (*looks, *(["experts"] if any("experts" in names for names in given) else []))
