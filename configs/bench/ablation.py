@@ -1,8 +1,5 @@
 # What each mechanism of PGF-Net is worth, on synthetic data; every row changes one thing.
 #   pgf bench bench/ablation.py
-# On CMU-MOSI (real transcripts and utterance-level audio, no vision):
-#   pgf bench bench/ablation.py --data-root DIR --encoder PATH_OF_E5_SMALL \
-#       --cfg-options bench.models.PGF-Net=pgf_net/pgf_net_mosi_text-audio.py
 bench = dict(
     title="Ablations of PGF-Net",
     models={"PGF-Net": "pgf_net/pgf_net_minilm_synthetic.py"},

@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import get_rank
 from mmengine.registry import LOOPS
 from mmengine.runner import Runner
 
@@ -46,7 +47,8 @@ def complete(trial: Trial, result: TrialResult) -> None:
                 raise
             test.error = f"{type(error).__name__}: {error}"
         result.record(test)
-        result.save(trial.folder)
+        if get_rank() == 0:
+            result.save(trial.folder)
     if runner:
         runner.call_hook("after_run")
 

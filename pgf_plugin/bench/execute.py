@@ -145,6 +145,8 @@ def _train_and_test(
     result.learning_curve = hook.curve
     writer.state("testing")
     best = Path(runner.message_hub.get_info("best_ckpt"))
+    # The weights of a resumed run are averaged or not as the file says, as those of any other.
+    runner._resume = False
     runner.load_checkpoint(str(best))
     result.checkpoint = best.name
     result.best_epoch = hook.best_epoch

@@ -123,7 +123,7 @@ def take_looks(runner: Runner) -> Looks:
             data = model.data_preprocessor(batch, False)
             inputs, samples = data["inputs"], data["data_samples"]
             output = model(inputs, mode="tensor", outputs=asked)
-            mask = _text_mask(inputs, output)
+            mask = text_mask(inputs, output)
             lengths = {name: inputs[name].shape[1] for name in modalities}
             gates.add(output.gates or (), mask)
             attention.add(output.attention or (), mask, lengths)
@@ -136,7 +136,7 @@ def take_looks(runner: Runner) -> Looks:
     return looks
 
 
-def _text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
+def text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
     """(B, L) bool, True where a token is real."""
     if "attention_mask" in inputs:
         return inputs["attention_mask"].bool()

@@ -92,7 +92,7 @@ class BaseMSADataset(Dataset):
             "source": self.table.source,
             "num_samples": len(self),
             "modalities": list(self.modalities),
-            **describe_planted(self.table, self.modalities),
+            **describe_planted(self.table, [m for m in self.modalities if m not in self.foreign]),
             **({"foreign": list(self.foreign)} if self.foreign else {}),
         }
 
@@ -266,9 +266,9 @@ class BaseMSADataset(Dataset):
     def _tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         if self.tokenizer is None:
             raise ConfigError("tokenizer is None, so texts cannot be turned into input_ids")
-        return tokenize(self._as_read(texts), self.tokenizer, self.max_tokens)
+        return tokenize(self.as_read(texts), self.tokenizer, self.max_tokens)
 
-    def _as_read(self, texts: Sequence[str]) -> Sequence[str]:
+    def as_read(self, texts: Sequence[str]) -> Sequence[str]:
         """The texts as the tokenizer reads them."""
         if self.lower_case:
             texts = [text.lower() for text in texts]

@@ -33,7 +33,8 @@ def with_foreign(table: FeatureTable, names: Sequence[str], seed: int = 0) -> Fe
         raise DataError("foreign needs at least two utterances in a split, got 1")
     rows = partners(len(table), seed)
     foreign = {name: SelectedSequences(table.sequences[name], rows) for name in names}
-    return replace(table, sequences={**table.sequences, **foreign})
+    times = {name: table.times[name].select(rows) for name in names if name in table.times}
+    return replace(table, sequences={**table.sequences, **foreign}, times={**table.times, **times})
 
 
 def partners(number: int, seed: int) -> IndexArray:

@@ -201,7 +201,7 @@ class MSADataset(BaseMSADataset):
             return super()._tokenize_table()
         source = Path(self._whole.source)
         store = source if is_store(source) else None
-        texts = self._as_read(self._whole.texts)
+        texts = self.as_read(self._whole.texts)
         return tokenize_cached(texts, self.tokenizer, self.max_tokens, store).select(self._rows)
 
 

@@ -112,4 +112,6 @@ def gather(sequences: Sequences, rows: Sequence[int]) -> list[NDArray]:
     """Sequences ``rows``, B of them, of any kind."""
     if isinstance(sequences, (PreparedSequences, RaggedArray)):
         return sequences.gather(rows)
+    if isinstance(sequences, SelectedSequences) and sequences.max_steps is None:
+        return gather(sequences.base, sequences.rows[np.asarray(rows, np.int64)].tolist())
     return [sequences[row] for row in rows]

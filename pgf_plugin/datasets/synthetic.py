@@ -129,6 +129,9 @@ class SyntheticMSADataset(BaseMSADataset):
 
     def describe(self) -> dict[str, Any]:
         """Add that the data are synthetic, and what can be achieved on them."""
+        if self.foreign:  # the best predictor that is known uses them
+            note = f"Synthetic data ({len(self)} utterances), {' and '.join(self.foreign)} foreign"
+            return {**super().describe(), "synthetic": True, "note": note}
         return {
             **super().describe(),
             "synthetic": True,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.bench.statistics import bootstrap_interval
 from pgf_plugin.datasets.base import Sample
+from pgf_plugin.datasets.foreign import partners
 from pgf_plugin.datasets.transforms.missing_modality import without
 from pgf_plugin.datasets.transforms.shift import TimeShift
 from pgf_plugin.errors import ConfigError
@@ -74,9 +74,11 @@ def edited(
     if edit == "shift":
         shift = TimeShift(steps={name: shift_steps})
         return [shift(sample) for sample in samples]
-    order = np.random.default_rng(seed).permutation(len(samples))
-    donor = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
-    return [{**sample, name: samples[donor[row]][name]} for row, sample in enumerate(samples)]
+    donors = partners(len(samples), seed).tolist()
+    return [
+        {**sample, name: samples[donor][name]}
+        for sample, donor in zip(samples, donors, strict=True)
+    ]
 
 
 def counterfactuals(

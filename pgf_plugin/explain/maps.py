@@ -52,11 +52,13 @@ def read_tokens(
     nothing = np.full(len(ids), np.nan)
     if times is None or not tokenizer.is_fast:
         return tokens, nothing
-    text = sample["raw_text"].lower() if dataset.lower_case else sample["raw_text"]
+    (text,) = dataset.as_read([sample["raw_text"]])
     encoded = tokenizer(text, truncation=True, max_length=len(ids), return_offsets_mapping=True)
     if encoded["input_ids"] != ids:
         return tokens, nothing
-    return tokens, token_centres(text, encoded["offset_mapping"], times)
+    before = len(dataset.text_prefix)  # which nobody speaks
+    spans = [(max(b - before, 0), max(e - before, 0)) for b, e in encoded["offset_mapping"]]
+    return tokens, token_centres(text[before:], spans, times)
 
 
 def step_times(dataset: Any, row: int, name: str, steps: int, times: WordTimes) -> NDArray:
@@ -66,7 +68,8 @@ def step_times(dataset: Any, row: int, name: str, steps: int, times: WordTimes) 
     else the steps share the time to the end of the last word evenly.
     """
     table = dataset.table
-    if name in table.times and len(known := table.times[name][row]) == steps:
+    told = name in table.times and not dataset.pipeline
+    if told and len(known := table.times[name][row]) == steps:
         return np.asarray(known, np.float64).mean(axis=1)
     places = np.arange(steps) + 0.5
     if "planted" in table.info and not dataset.pipeline:

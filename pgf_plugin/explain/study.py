@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModel
 from numpy.typing import NDArray
 
-from pgf_plugin.bench.looks import OUTPUTS
+from pgf_plugin.bench.looks import OUTPUTS, text_mask
 from pgf_plugin.datasets.base import Sample
 from pgf_plugin.explain.alignment import AlignmentError, summarize
 from pgf_plugin.explain.contributions import Contributions
@@ -112,14 +112,14 @@ class Study:
         layers = 0
         for start, inputs, output in self._passes(samples, outputs):
             lengths = {name: inputs[name].shape[1] for name in names}
-            mask = inputs["attention_mask"].bool()
+            mask = text_mask(inputs, output)
             told.sums.add(output.gates or (), output.attention or (), mask, lengths)
             layers = len(output.attention or ())
             if not layers:
                 continue
             for row in range(len(mask)):
                 one = self._map(start + row, samples[start + row], inputs, output, row)
-                if start + row in shown:
+                if start + row in shown and one.tokens:
                     told.maps.append(one)
                 for name in one.step_times:
                     for layer in range(layers):
@@ -129,6 +129,8 @@ class Study:
             for name in names
             if (name, 0) in errors
         }
+        if self.times and layers and not any(any(each) for each in told.alignment.values()):
+            told.notes.append("no token of these utterances has a word time: no alignment error")
 
     def _map(
         self, index: int, sample: Sample, inputs: Mapping[str, Any], output: Any, row: int

@@ -108,8 +108,10 @@ class PGFWrapper(BaseModel):
             self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
         self.blocks = self._build_blocks(block, hidden_size)
         self.loss = self._build_loss(loss)
-        if self.bank is not None and not self.call.is_base_model:
-            self.available_outputs = outputs_of_blocks(self.blocks, ("gates", "attention"))
+        self.feature_dims = {} if self.bank is None else self.call.feature_dims
+        if not self.call.is_base_model:
+            usual = () if self.bank is None else ("gates", "attention")
+            self.available_outputs = outputs_of_blocks(self.blocks, usual)
         self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
     def _build_blocks(
@@ -168,8 +170,8 @@ class PGFWrapper(BaseModel):
             inputs: batch with the entries of the wrapped model and of the bank.
             data_samples: one a row of the batch; needed for ``'loss'``.
             mode: as for :class:`~pgf_plugin.models.base.MSAModel`; a ``BaseModel`` answers itself.
-            outputs: further fields of the output (``mode='tensor'`` alone): ``'gates'`` and
-                ``'attention'``, one tensor a layer.
+            outputs: further fields of the output (``mode='tensor'`` alone): of
+                ``'gates'``, ``'attention'`` and ``'experts'``, one tensor a layer that has it.
 
         Raises:
             ValueError: for an unknown mode or output, an entry that the batch lacks, or states of

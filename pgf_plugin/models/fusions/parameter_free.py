@@ -35,7 +35,7 @@ class PGFParameterFreeAttention(nn.Module):
             raise ValueError(
                 "the bank of PGFParameterFreeAttention must be as wide as the text: got "
                 f"model.bank.width={bank_width} for an encoder of width {hidden_size}. Set "
-                f"model.bank.width={hidden_size}, or model.preset='paramfree', which does"
+                f"model.bank.width={hidden_size}, or leave it out with model.preset='paramfree'"
             )
 
     def forward(

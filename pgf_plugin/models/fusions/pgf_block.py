@@ -123,5 +123,5 @@ def outputs_of_blocks(blocks: Iterable[nn.Module], usual: Collection[str]) -> tu
         usual: what a block that does not say has.
     """
     given = [getattr(block, "available_outputs", usual) for block in blocks]
-    looks = (name for name in ("gates", "attention") if all(name in names for names in given))
+    looks = (name for name in ("gates", "attention") if given and all(name in g for g in given))
     return (*looks, *(["experts"] if any("experts" in names for names in given) else []))

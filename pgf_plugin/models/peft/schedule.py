@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from pgf_plugin.errors import check_one_of, check_positive_int, did_you_mean, shown
+from pgf_plugin.errors import (
+    ConfigError,
+    check_one_of,
+    check_positive_int,
+    did_you_mean,
+    shown,
+)
 from pgf_plugin.models.build import ComponentConfig
 
 KEY, LAYERS_KEY = "model.adapter_bottlenecks", "model.adapter_layers"
@@ -181,5 +187,10 @@ def _with_adapter(block: ComponentConfig, bottleneck: int) -> ComponentConfig:
         raise ValueError(  # noqa: TRY004 - errors of a config are ValueErrors
             f"{KEY} needs model.block.adapter as a config, got {type(adapter).__name__}, built "
             "already"
+        )
+    if adapter.get("type") == "PGFNoAdapter":
+        raise ConfigError(
+            f"{KEY} gives adapters a bottleneck, and model.block.adapter.type is 'PGFNoAdapter': "
+            f"leave {KEY} out, or choose PGFAdapter or PGFMixtureOfAdapters"
         )
     return {**block, "adapter": {**adapter, "bottleneck": bottleneck}}
