@@ -27,6 +27,19 @@ SIMS_COLUMNS: Columns = (
     ("F1", ("F1",)),
 )
 
+CLASS_COLUMNS: Columns = (
+    ("Acc", ("Acc",)),
+    ("UAR", ("UAR",)),
+    ("F1\nmacro / weighted", ("F1_macro", "F1_weighted")),
+)
+LABEL_COLUMNS: Columns = (
+    ("WA", ("WA",)),
+    ("F1\nmacro / micro", ("F1_macro", "F1_micro")),
+    ("mAP", ("mAP",)),
+)
+_OWN_COLUMNS = {"Acc2": SIMS_COLUMNS, "UAR": CLASS_COLUMNS, "WA": LABEL_COLUMNS}
+"""Columns by the metric that tells them from those of MOSI."""
+
 EN_DASH = MISSING = "\N{EN DASH}"
 """Stands for what was not measured or is not defined."""
 
@@ -35,8 +48,11 @@ INTERVAL_HEADING = "MAE 95 % interval"
 
 
 def columns_of(rows: Sequence[Row]) -> Columns:
-    """The columns of CH-SIMS where its metrics were measured, else those of MOSI."""
-    return SIMS_COLUMNS if any("Acc2" in row.metrics for row in rows) else MOSI_COLUMNS
+    """The columns of classes, of labels or of CH-SIMS where measured, else those of MOSI."""
+    for name, columns in _OWN_COLUMNS.items():
+        if any(name in row.metrics for row in rows):
+            return columns
+    return MOSI_COLUMNS
 
 
 def metric_cells(row: Row, columns: Columns, separator: str) -> list[str]:

@@ -108,6 +108,8 @@ def load_errors(trials: Sequence[TrialResult], work_dir: Path | None) -> Errors:
 
 
 def _errors_of(trial: TrialResult, work_dir: Path) -> pd.Series | None:
+    if "MAE" not in trial.metrics:
+        return None  # scores of classes have no error
     frame = load_predictions(trial.folder(work_dir))
     if frame is None or frame.empty or frame[["label", "prediction"]].isna().any(axis=None):
         return None

@@ -1,10 +1,12 @@
 """The comparison plot: error by model with every seed and its interval, and error against size."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from pgf_plugin.bench.collect import Row, by_dataset
 from pgf_plugin.bench.published import Published, published_on
+from pgf_plugin.bench.report.contents import Metric
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.figures import literal, new_figure, save_png
 
@@ -23,9 +25,10 @@ def save_plot(
 ) -> None:
     """Draw ``rows`` to ``path`` (PNG), one line of two panels a dataset.
 
-    Left: test MAE of each model and setting: each seed as a dot, the mean as a bar, its 95 %
-    interval as whiskers, published numbers as hollow diamonds, and the best achievable error as
-    lines where the data set knows it. Right: test MAE against trainable parameters.
+    Where models have no MAE, as those of classes, the metric that chose the checkpoints stands in
+    its place. Left: test MAE of each model and setting: each seed as a dot, the mean as a bar, its
+    95 % interval as whiskers, published numbers as hollow diamonds, and the best achievable error
+    as lines where the data set knows it. Right: test MAE against trainable parameters.
     """
     finished = [row for row in rows if row.seeds]
     tables = by_dataset(finished)
@@ -38,9 +41,10 @@ def save_plot(
     )
     for (dataset, table), (by_model, by_size) in zip(tables.items(), panels, strict=True):
         here = [result for result in results if result.dataset == dataset]
-        _draw_models(by_model, table, here, beside[dataset])
+        metric = _drawn(table, here)
+        _draw_models(by_model, table, here, beside[dataset], metric)
         _draw_floors(by_model, here)
-        _draw_sizes(by_size, table)
+        _draw_sizes(by_size, table, metric)
         if dataset:
             by_size.set_title(literal(dataset), loc="right", fontweight="bold")
     whiskers = ", whiskers: 95 % interval" if any(row.interval for row in finished) else ""
@@ -55,14 +59,29 @@ def marked(title: str, results: Sequence[TrialResult]) -> str:
     return f"{title} (planted audio or vision)" if planted else title
 
 
+def _drawn(rows: Sequence[Row], results: Sequence[TrialResult]) -> Metric:
+    """MAE where all rows have it, else the metric that chose the checkpoints."""
+    with_mae = all("MAE" in row.metrics for row in rows)
+    return Metric.called("MAE" if with_mae or not results else results[0].selection)
+
+
+def _mean(row: Row, metric: Metric) -> float:
+    """Mean of a metric as it is drawn; NaN where the row does not have it."""
+    return metric.scaled(row.metrics[metric.name].mean) if metric.name in row.metrics else math.nan
+
+
 def _draw_models(
-    axes, rows: Sequence[Row], results: Sequence[TrialResult], published: Sequence[Published]
+    axes,
+    rows: Sequence[Row],
+    results: Sequence[TrialResult],
+    published: Sequence[Published],
+    metric: Metric,
 ) -> None:
     colors = colors_of(len(rows))
     for place, row in enumerate(rows):
-        color, mean = colors[place], row.metrics["MAE"].mean
-        maes = [
-            result.metrics["MAE"]
+        color, mean = colors[place], _mean(row, metric)
+        values = [
+            metric.scaled(result.metrics.get(metric.name, math.nan))
             for result in results
             if result.label == row.label and result.status == "finished"
         ]
@@ -70,29 +89,31 @@ def _draw_models(
             ends = [[mean - row.interval.low], [row.interval.high - mean]]
             axes.errorbar([mean], [place], xerr=ends, color=color, capsize=5, linewidth=1.6)
         axes.plot([mean], [place], "|", color=color, markersize=17, markeredgewidth=2.5)
-        axes.plot(maes, [place] * len(maes), "o", color=color, markersize=5.5, alpha=0.6)
-    with_mae = [each for each in published if "MAE" in each.metrics]
-    for place, each in enumerate(with_mae, len(rows)):
-        axes.plot([each.metrics["MAE"]], [place], "D", color="0.35", fillstyle="none")
-    names = [*(row.name for row in rows), *(each.name for each in with_mae)]
+        axes.plot(values, [place] * len(values), "o", color=color, markersize=5.5, alpha=0.6)
+    known = [each for each in published if metric.name in each.metrics]
+    for place, each in enumerate(known, len(rows)):
+        axes.plot(
+            [metric.scaled(each.metrics[metric.name])], [place], "D", color="0.35", fillstyle="none"
+        )
+    names = [*(row.name for row in rows), *(each.name for each in known)]
     axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel("test MAE, lower is better")
+    axes.set_xlabel(metric.title)
 
 
-def _draw_sizes(axes, rows: Sequence[Row]) -> None:
-    """Mean MAE against parameters, in the colours of the panel beside, where the names stand."""
+def _draw_sizes(axes, rows: Sequence[Row], metric: Metric) -> None:
+    """The mean against parameters, in the colours of the panel beside, where the names stand."""
     colors = colors_of(len(rows))
     for place, row in enumerate(rows):
-        size, mean = (row.trainable or 0) / 1e6, row.metrics["MAE"].mean
+        size, mean = (row.trainable or 0) / 1e6, _mean(row, metric)
         if row.interval:
             ends = [[mean - row.interval.low], [row.interval.high - mean]]
             axes.errorbar([size], [mean], yerr=ends, color=colors[place], capsize=3, alpha=0.5)
         axes.plot([size], [mean], "o", color=colors[place])
     axes.margins(x=0.12)
     axes.set_xlabel("trainable parameters, millions")
-    axes.set_ylabel("test MAE (mean)")
+    axes.set_ylabel(f"test {metric.label} (mean)")
     axes.grid(alpha=0.3)
 
 

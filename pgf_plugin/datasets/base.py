@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from pgf_plugin.datasets.checks import check_label_range, check_modalities
+from pgf_plugin.datasets.classes import check_classes, to_classes
 from pgf_plugin.datasets.epochs import epoch_of
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.foreign import with_foreign
@@ -40,6 +42,9 @@ class BaseMSADataset(Dataset):
         lower_case: whether texts are lower-cased before they are tokenized.
         text_prefix: what stands before every text when it is tokenized; None for nothing.
         label_range: smallest and largest label allowed.
+        num_classes: cut the scores into 2, 3, 5 or 7 classes, see
+            :func:`~pgf_plugin.datasets.classes.to_classes`; labels are then 0 … C - 1. None keeps
+            the scores.
         transforms: what becomes of a sample, in order: components of ``TRANSFORMS``, or callables.
         foreign: modalities that each utterance takes from another one of its split, drawn once: an
             ablation, to see whether a model uses them at all.
@@ -61,6 +66,7 @@ class BaseMSADataset(Dataset):
         label_range: tuple[float, float] = (-3.0, 3.0),
         transforms: Sequence[TransformLike] = (),
         foreign: Sequence[str] = (),
+        num_classes: int | None = None,
     ) -> None:
         self.modalities = check_modalities(modalities, table, precomputed_text=tokenizer is None)
         self.foreign = tuple(foreign)
@@ -70,6 +76,11 @@ class BaseMSADataset(Dataset):
         self.lower_case = lower_case
         self.text_prefix = "" if text_prefix is None else check_text("text_prefix", text_prefix)
         self.label_range = check_label_range(table, label_range)
+        if num_classes is not None:
+            count = check_classes("num_classes", num_classes)
+            labels = to_classes(table.labels, count, self.label_range)
+            self.table = replace(self.table, labels=labels)
+            self.label_range = (0.0, count - 1.0)
         self._tokens: TokenizedTexts | None = None
         if "text" in self.modalities and tokenizer is not None:
             self._tokens = self._tokenize_table()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pgf_plugin.arguments import checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
+from pgf_plugin.datasets.classes import check_classes
 from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.planting import plant
 from pgf_plugin.datasets.planting_config import read_planting
@@ -71,6 +72,9 @@ class MSADataset(BaseMSADataset):
         nonfinite: ``'error'`` refuses NaN and inf in a used modality, ``'zero'`` reads them as
             zeros (before the statistics are taken). A store holds none.
         label_range: smallest and largest label allowed.
+        num_classes: cut the scores into 2, 3, 5 or 7 classes, see
+            :func:`~pgf_plugin.datasets.classes.to_classes`; labels are then 0 … C - 1. None keeps
+            the scores.
         feature_dims: modality to the width that the model expects, checked where given.
         transforms: what becomes of a sample, in order, after the normalization: components of
             :mod:`pgf_plugin.datasets.transforms`, or callables.
@@ -98,6 +102,7 @@ class MSADataset(BaseMSADataset):
         clip_std=optional(check_positive),
         nonfinite=one_of("error", "zero"),
         label_range=checks.check_range,
+        num_classes=optional(check_classes),
         feature_dims=checks.check_widths,
         foreign=checks.check_names,
         planted=optional(lambda _, planted: read_planting(planted)),
@@ -126,6 +131,7 @@ class MSADataset(BaseMSADataset):
         transforms: Sequence[TransformLike] = (),
         foreign: Sequence[str] = (),
         planted: Mapping[str, Any] | None = None,
+        num_classes: int | None = None,
     ) -> None:
         limit = math.inf if clip_std is None else check_positive("clip_std", clip_std)
         self.split = split
@@ -155,6 +161,7 @@ class MSADataset(BaseMSADataset):
             label_range=label_range,
             transforms=transforms,
             foreign=foreign,
+            num_classes=num_classes,
         )
 
     def clean(self, name: str, sequence: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,27 +1,44 @@
 """Synthetic utterances whose best achievable error is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgf_plugin.arguments import checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
+from pgf_plugin.datasets.classes import check_classes
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.synthetic_generator import (
+    INTENSITY,
     LABEL_LIMIT,
     SPLITS,
     SyntheticModel,
+    SyntheticUtterances,
     generate,
 )
 from pgf_plugin.datasets.synthetic_oracle import best_achievable_mae
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
-from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.errors import ConfigError, check_fraction, check_positive_int
 from pgf_plugin.registry import DATASETS
 
+PARTS = ("positive", "intense", "reversed")
+"""Labels of ``target='parts'``: valence above 0 (text), intensity above its mean (audio), reversal
+(vision)."""
+
+TARGETS = ("score", "parts")
 DEFAULT_SIZES = {"train": 800, "val": 200, "test": 400}
+
+
+def _check_target(arguments: Mapping[str, Any]) -> None:
+    if arguments["target"] != "score" and arguments["num_classes"] is not None:
+        raise ConfigError(
+            "num_classes cuts scores into classes, but target='parts' has labels of 0 and 1: leave "
+            "one of both out"
+        )
 
 
 @DATASETS.register_module()
@@ -46,9 +63,14 @@ class SyntheticMSADataset(BaseMSADataset):
         vision_snr_db: likewise for vision and the reversal.
         reversal_rate: share of reversed utterances, in [0, 1).
         label_scale: factor of the label before it is clipped to [-3, 3].
+        target: ``'score'`` for the score, or ``'parts'`` for three labels of 0 and 1, what it is
+            made of: :data:`PARTS`, each of which one modality carries.
         max_tokens: longer texts are cut.
         lower_case: whether texts are lower-cased before they are tokenized.
         label_range: smallest and largest label allowed.
+        num_classes: cut the scores into 2, 3, 5 or 7 classes, see
+            :func:`~pgf_plugin.datasets.classes.to_classes`; labels are then 0 … C - 1. None keeps
+            the scores.
         transforms: what becomes of a sample, in order: components of
             :mod:`pgf_plugin.datasets.transforms`, or callables.
         foreign: modalities that each utterance takes from another one of its split, drawn once: an
@@ -62,6 +84,7 @@ class SyntheticMSADataset(BaseMSADataset):
     required_packages: ClassVar[dict[str, str]] = {"vaderSentiment": "quickstart"}
 
     @checked_arguments(
+        _check_target,
         split=one_of(*SPLITS),
         num_samples=optional(check_positive_int),
         seed=partial(check_positive_int, at_least=0),
@@ -69,9 +92,11 @@ class SyntheticMSADataset(BaseMSADataset):
         audio_dim=check_positive_int,
         vision_dim=check_positive_int,
         reversal_rate=check_fraction,
+        target=one_of(*TARGETS),
         max_tokens=check_positive_int,
         label_range=checks.check_range,
         foreign=checks.check_names,
+        num_classes=optional(check_classes),
     )
     def __init__(
         self,
@@ -91,6 +116,8 @@ class SyntheticMSADataset(BaseMSADataset):
         label_range: tuple[float, float] = (-LABEL_LIMIT, LABEL_LIMIT),
         transforms: Sequence[TransformLike] = (),
         foreign: Sequence[str] = (),
+        num_classes: int | None = None,
+        target: str = "score",
     ) -> None:
         self.model = SyntheticModel(
             audio_dim, vision_dim, audio_snr_db, vision_snr_db, reversal_rate, label_scale
@@ -98,7 +125,7 @@ class SyntheticMSADataset(BaseMSADataset):
         count = DEFAULT_SIZES[split] if num_samples is None else num_samples
         self.utterances = generate(self.model, split, count, seed)
         super().__init__(
-            self._table(split, seed),
+            self._table(split, seed, target),
             modalities=modalities,
             tokenizer=tokenizer,
             max_tokens=max_tokens,
@@ -106,6 +133,7 @@ class SyntheticMSADataset(BaseMSADataset):
             label_range=label_range,
             transforms=transforms,
             foreign=foreign,
+            num_classes=num_classes,
         )
         self.split = split
 
@@ -139,13 +167,19 @@ class SyntheticMSADataset(BaseMSADataset):
             "note": self.describe_floor(),
         }
 
-    def _table(self, split: str, seed: int) -> FeatureTable:
+    def _table(self, split: str, seed: int, target: str) -> FeatureTable:
         data = self.utterances
         return FeatureTable(
             source="the synthetic data",
             ids=[f"synthetic-{seed}-{split}-{row:05d}" for row in range(len(data.texts))],
             texts=data.texts,
-            labels=data.label.astype(np.float32)[:, None],
+            labels=data.label.astype(np.float32)[:, None] if target == "score" else _parts(data),
             sequences={"audio": data.audio, "vision": data.vision},
             splits={"split": np.full(len(data.texts), split)},
         )
+
+
+def _parts(data: SyntheticUtterances) -> NDArray[np.float32]:
+    """The labels :data:`PARTS` of each utterance, (N, 3) of 0 and 1."""
+    parts = [data.valence > 0, data.intensity > sum(INTENSITY) / 2, data.reversal < 0]
+    return np.stack(parts, axis=1).astype(np.float32)

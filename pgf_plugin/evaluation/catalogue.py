@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation import functional as F
-from pgf_plugin.evaluation.inputs import Values
+from pgf_plugin.evaluation.classification import class_metrics, multilabel_metrics
+from pgf_plugin.evaluation.inputs import Values, count_scores
 
 Compute = Callable[[Values, Values], float]
 
@@ -20,7 +21,7 @@ class MetricInfo(NamedTuple):
         label: name in tables, such as ``'Acc-2 (has0)'``.
         higher_is_better: direction.
         percent: whether tables show it as a percentage; results are fractions in any case.
-        mmsa: its key in the results of MMSA.
+        mmsa: its key in the results of MMSA; empty where MMSA has none.
         compute: ``(prediction, label) -> float``.
         as_mmsa: the same with the value of MMSA where that is NaN or wrong; None where it is not.
     """
@@ -102,8 +103,38 @@ SCALES: dict[str, tuple[MetricInfo, ...]] = {
 }
 """What labels mean (a data set's regression, or three classes) to its metrics."""
 
+
+def _of(metrics: Callable[..., dict[str, float]], name: str) -> Compute:
+    """One of several metrics of as many classes or labels as there are scores."""
+    return lambda scores, label: metrics(scores, label, count_scores(scores))[name]
+
+
+SEVERAL_CLASSES: tuple[MetricInfo, ...] = tuple(
+    _share(name, shown, "", _of(class_metrics, name))
+    for name, shown in (
+        ("Acc", "Acc"),
+        ("UAR", "UAR"),
+        ("F1_macro", "F1 (macro)"),
+        ("F1_weighted", "F1 (weighted)"),
+    )
+)
+"""Metrics of any number of classes, those of ``MSAClassificationMetric``."""
+
+SEVERAL_LABELS: tuple[MetricInfo, ...] = tuple(
+    _share(name, shown, "", _of(multilabel_metrics, name))
+    for name, shown in (
+        ("WA", "WA"),
+        ("F1_macro", "F1 (macro)"),
+        ("F1_micro", "F1 (micro)"),
+        ("mAP", "mAP"),
+    )
+)
+"""Metrics of labels that may hold together, those of ``MSAMultilabelMetric``."""
+
 METRICS: dict[str, MetricInfo] = {
-    info.name: info for infos in reversed(SCALES.values()) for info in infos
+    info.name: info
+    for infos in (*reversed(SCALES.values()), SEVERAL_CLASSES, SEVERAL_LABELS)
+    for info in infos
 }
 """How each metric is shown, by name; names that scales share are shown alike."""
 

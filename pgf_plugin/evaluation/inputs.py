@@ -1,5 +1,7 @@
 """What metrics take: predictions and labels as checked tensors, in their own precision."""
 
+from collections.abc import Sequence
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -45,6 +47,40 @@ def as_class_pair(scores: Values, label: Values, num_classes: int) -> tuple[Tens
     return values, true.long()
 
 
+def count_scores(scores: Values) -> int:
+    """How many scores a sample has, C of (N, C).
+
+    Raises:
+        ValueError: for another shape.
+    """
+    shape = _floating(scores).shape
+    if len(shape) != 2:
+        raise ValueError(f"scores must have shape (N, classes or labels), got {tuple(shape)}")
+    return shape[1]
+
+
+def as_label_pair(scores: Values, label: Values, num_labels: int) -> tuple[Tensor, Tensor]:
+    """Return scores (N, K) and labels (N, K) int64, 0 or 1.
+
+    Raises:
+        ValueError: for no samples, lengths or numbers of labels that differ, a label that is
+            neither 0 nor 1, NaN or infinity.
+    """
+    values, true = _floating(scores), _floating(label)
+    for name, given in (("scores", values), ("label", true)):
+        if given.ndim != 2 or given.shape[1] != num_labels:
+            raise ValueError(f"{name} must have shape (N, {num_labels}), got {tuple(given.shape)}")
+        _check_finite(name, given)
+    check_same_length(values, true)
+    wrong = true[(true != 0) & (true != 1)]
+    if len(wrong):
+        raise ValueError(
+            f"label has {len(wrong)} of {true.numel()} values that are neither 0 nor 1, first "
+            f"{wrong[0].item():g}"
+        )
+    return values, true.long()
+
+
 def check_same_length(predicted: Tensor, true: Tensor) -> None:
     """Raise ValueError unless both sides have the same number of samples, one at least."""
     if len(predicted) != len(true):
@@ -53,6 +89,18 @@ def check_same_length(predicted: Tensor, true: Tensor) -> None:
         )
     if len(true) == 0:
         raise ValueError("prediction and label are empty: metrics need at least one sample")
+
+
+def check_diverged(prediction: Tensor, sample_ids: Sequence[str]) -> None:
+    """Raise ValueError if a prediction, (N,) or (N, C), is not finite, naming its sample."""
+    bad = ~prediction.isfinite().reshape(len(prediction), -1).all(dim=1)  # (N,)
+    if bad.any():
+        first = sample_ids[int(bad.long().argmax())]
+        raise ValueError(
+            f"the model predicts NaN or infinity for {int(bad.sum())} of {len(bad)} samples "
+            f"(first: {first!r}): the run diverged; lower optim_wrapper.optimizer.lr or "
+            "set optim_wrapper.clip_grad"
+        )
 
 
 def _as_vector(name: str, values: Values) -> Tensor:

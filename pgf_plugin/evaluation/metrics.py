@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.evaluator import BaseMetric
-from torch import Tensor
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
+from pgf_plugin.evaluation.inputs import check_diverged
 from pgf_plugin.registry import METRICS
 
 
@@ -97,7 +97,7 @@ class MSAMetric(BaseMetric):
             )
             for key in ("prediction", "label")
         )
-        self._check_finite(prediction)
+        check_diverged(prediction, [row.sample_id for row in self.predictions])
         if self.out_file is not None:
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
             _WRITERS[self.out_file.suffix](self.out_file, self.predictions)
@@ -120,16 +120,6 @@ class MSAMetric(BaseMetric):
             )
         self._dtypes[key] = value.dtype
         return value.flatten().tolist()
-
-    def _check_finite(self, prediction: Tensor) -> None:
-        bad = ~prediction.isfinite().reshape(len(prediction), -1).all(dim=1)  # (N,)
-        if bad.any():
-            first = self.predictions[int(bad.long().argmax())].sample_id
-            raise ValueError(
-                f"the model predicts NaN or infinity for {int(bad.sum())} of {len(bad)} samples "
-                f"(first: {first!r}): the run diverged; lower optim_wrapper.optimizer.lr or "
-                "set optim_wrapper.clip_grad"
-            )
 
 
 def _write_json(path: Path, rows: list[Prediction]) -> None:

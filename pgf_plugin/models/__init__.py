@@ -20,6 +20,7 @@ from pgf_plugin.models.heads.regression import MSARegressionHead
 from pgf_plugin.models.hf_model import HFModel
 from pgf_plugin.models.lmf import LMF, LMFHead
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
+from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
 from pgf_plugin.models.losses.regression import MSARegressionLoss
 from pgf_plugin.models.mag_bert import MAGBert, MAGBertHead
 from pgf_plugin.models.meta import build_on_meta
@@ -56,6 +57,7 @@ __all__ = [
     "MSAClassificationLoss",
     "MSADataPreprocessor",
     "MSAModel",
+    "MSAMultilabelLoss",
     "MSARegressionHead",
     "MSARegressionLoss",
     "MulT",

@@ -91,7 +91,7 @@ class PGFNet(MSAModel):
         sizes = preset_called(preset)
         self.encoder = build_module(fill_in(encoder, sizes.encoder()) if sizes else encoder)
         num_layers = count_layers(self, start_fusion_layer)
-        width: int = self.encoder.hidden_size
+        width: Any = self.encoder.hidden_size
         if sizes:
             bank, block = fill_in(bank, sizes.bank(width)), fill_in(block, sizes.block())
             head = fill_in(head, sizes.head())

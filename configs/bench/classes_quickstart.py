@@ -1,0 +1,11 @@
+# Three classes instead of a score, on synthetic data; see configs/bench/quickstart.py.
+bench = dict(
+    title="Three classes on synthetic data",
+    models={
+        "PGF-Net": "pgf_net/pgf_net_minilm_synthetic_3class.py",
+        "Text only": "text_only/text_only_minilm_synthetic_3class.py",
+    },
+    seeds=[0, 1],
+    metric="Acc",
+)
+train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=1)
