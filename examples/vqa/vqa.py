@@ -36,7 +36,7 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, end=40),
     dict(type="CosineAnnealingLR", by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=4, val_interval=1)
+train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 

@@ -11,7 +11,13 @@ import pytest
 import torch
 from random_batch import DIMS, TEXT_DIM, architecture, labelled, perturbed, random_inputs
 
-from pgf_plugin.models import MSAModel, SelfMM, build_module
+from pgf_plugin.models import (
+    MSAClassificationLoss,
+    MSAModel,
+    MSAMultilabelLoss,
+    SelfMM,
+    build_module,
+)
 from pgf_plugin.registry import MODELS
 
 TYPES = sorted(
@@ -150,9 +156,22 @@ def predict(model, inputs):
         return model(inputs).prediction
 
 
+def labels_for(model, inputs):
+    """Data samples with labels that the loss of a model takes, one a row of the batch."""
+    samples = labelled(len(inputs["attention_mask"]))
+    if isinstance(model.loss, MSAClassificationLoss | MSAMultilabelLoss):
+        scores = list(model.head.parameters())[-1].shape[0]
+    for row, sample in enumerate(samples):
+        if isinstance(model.loss, MSAClassificationLoss):
+            sample.label = torch.tensor([float(row % scores)])
+        elif isinstance(model.loss, MSAMultilabelLoss):
+            sample.label = (torch.arange(scores) == row % scores).float()
+    return samples
+
+
 def train_step(model, inputs):
     model.train().zero_grad()
-    losses = model(inputs, labelled(len(inputs["attention_mask"])), mode="loss")
+    losses = model(inputs, labels_for(model, inputs), mode="loss")
     sum(losses.values()).backward()
     return losses
 
@@ -173,7 +192,7 @@ def assert_close_in_bfloat16(model, inputs):
     plain = represent(model, inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast = represent(model, inputs).float()
-        losses = model(inputs, labelled(len(inputs["attention_mask"])), mode="loss")
+        losses = model(inputs, labels_for(model, inputs), mode="loss")
     assert torch.cosine_similarity(cast, plain).min() > 0.99
     assert all(loss.isfinite() for loss in losses.values())
     assert losses["loss_task"].dtype == torch.float32

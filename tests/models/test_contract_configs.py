@@ -16,6 +16,7 @@ from contract import (
     assert_close_in_bfloat16,
     batch,
     close,
+    labels_for,
     needs,
     predict,
     represent,
@@ -24,7 +25,7 @@ from contract import (
     train_step,
 )
 from mmengine.config import Config
-from random_batch import DIMS, LENGTHS, labelled, perturbed, select, without_gradient
+from random_batch import DIMS, LENGTHS, perturbed, select, without_gradient
 
 from pgf_plugin.bench import plan_trials
 from pgf_plugin.config import config_root, list_configs, load_config
@@ -141,7 +142,7 @@ def test_trains(model):
 def test_predicts_the_same_whatever_surrounds_a_sample(model):
     built, inputs = perturbed(build(model), spread=0.05).eval(), batch_for(model)
     whole = represent(built, inputs)
-    assert built(inputs, labelled(4), mode="loss")["loss_task"].isfinite()
+    assert built(inputs, labels_for(built, inputs), mode="loss")["loss_task"].isfinite()
     samples = built(inputs, mode="predict")
     close(torch.stack([sample.prediction for sample in samples]), predict(built, inputs))
     close(represent(built, select(inputs, [2, 0, 3, 1])), whole[[2, 0, 3, 1]])

@@ -19,6 +19,8 @@ class MSAMultilabelLoss(nn.Module):
             labels, or one a label; (negatives / positives) of the training set balances both.
     """
 
+    pos_weight: Tensor
+
     def __init__(self, pos_weight: float | Sequence[float] = 1.0) -> None:
         super().__init__()
         several = isinstance(pos_weight, Sequence) and not isinstance(pos_weight, str)
