@@ -141,7 +141,7 @@ def test_a_bench_of_classes(name, metric, columns, small_encoder, tmp_path):
     table = (out / "table.md").read_text().splitlines()
     heading = next(line for line in table if line.startswith("| model"))
     assert [cell.strip() for cell in heading.split("|")][2:5] == columns
-    (row,) = [line for line in table if line.startswith("| PGF-Net")]
+    row = next(line for line in table if line.startswith("| PGF-Net"))
     assert MISSING not in row.rsplit("|", 2)[0]
     results = [json.loads(path.read_text()) for path in out.rglob("result.json")]
     assert {result["selection"] for result in results} == {metric}
