@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError, check_positive_int, check_text
@@ -16,6 +15,9 @@ from pgf_plugin.evaluation.classification import (
 )
 from pgf_plugin.evaluation.collected import ScoresMetric
 from pgf_plugin.registry import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @METRICS.register_module()
@@ -66,8 +68,10 @@ class MSAClassificationMetric(ScoresMetric):
         """Metrics of scores (N, C) and labels (N, 1)."""
         return _named(class_metrics(scores, label, len(self.names)), self.names)
 
-    def confusion(self, scores: Tensor, label: Tensor) -> pd.DataFrame:
+    def confusion(self, scores: Tensor, label: Tensor) -> "pd.DataFrame":
         """The confusion matrix (C, C), a row a true class."""
+        import pandas as pd
+
         matrix = confusion_matrix(scores, label, len(self.names)).numpy()
         return pd.DataFrame(matrix, pd.Index(self.names, name="true"), self.names)
 
@@ -116,8 +120,10 @@ class MSAMultilabelMetric(ScoresMetric):
         """Metrics of scores and labels, (N, K) both."""
         return _named(multilabel_metrics(scores, label, len(self.names)), self.names)
 
-    def confusion(self, scores: Tensor, label: Tensor) -> pd.DataFrame:
+    def confusion(self, scores: Tensor, label: Tensor) -> "pd.DataFrame":
         """Counts of each label, a row a label."""
+        import pandas as pd
+
         predicted, true = scores > 0, label > 0.5
         pairs = {
             "true positive": predicted & true,

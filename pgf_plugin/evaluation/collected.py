@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.evaluation.inputs import check_diverged
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ScoresMetric(BaseMetric):
@@ -51,7 +53,7 @@ class ScoresMetric(BaseMetric):
         """Metrics of a whole dataset: scores (N, C) and labels (N, num_labels)."""
         raise NotImplementedError
 
-    def confusion(self, scores: Tensor, label: Tensor) -> pd.DataFrame:
+    def confusion(self, scores: Tensor, label: Tensor) -> "pd.DataFrame":
         """What was taken for what, with names for the rows and columns."""
         raise NotImplementedError
 

@@ -72,8 +72,8 @@ def test_swept_keys_of_one_last_part_are_told_apart(tmp_path):
         (dict(sweeps={}), ["bench.sweeps: unknown key", "Did you mean 'sweep'"]),
         (dict(published=[dict(model="M")]), ["bench.published[0].source: is missing", "metrics"]),
         (
-            dict(published=[dict(model="M", source="S", metrics=dict(MAD=1, Corr="x", Acc7=120))]),
-            ["metrics.MAD: unknown metric", "mean 'MAE'", "Corr: must be a finite", "Acc7: must"],
+            dict(published=[dict(model="M", source="S", metrics=dict(MAEE=1, Corr="x", Acc7=120))]),
+            ["metrics.MAEE: unknown metric", "mean 'MAE'", "Corr: must be a finite", "Acc7: must"],
         ),
         (
             dict(published=[dict(model="M", source="S", dataset="Y", metrics=dict(MAE=1))]),
