@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fresh import forget_mmengine
 from test_examples import blocks
 
 from pgf_plugin.cli import main
@@ -61,6 +62,7 @@ def test_the_page(pytestconfig, tmp_path, monkeypatch, capsys, encoder):
     uri = mlflow.get_tracking_uri()
     try:
         for command in commands:
+            forget_mmengine()  # on the page, every command is a process of its own
             assert main(cut_short(command)) == 0, (command, capsys.readouterr())
     finally:
         mlflow.set_tracking_uri(uri)

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from typing import Any
+from uuid import uuid4
 
 from mmengine.config import Config
 from mmengine.dist import get_rank
@@ -56,7 +57,8 @@ def complete(trial: Trial, result: TrialResult) -> None:
 def _trained_runner(trial: Trial, result: TrialResult) -> Runner:
     """A ``Runner`` with the chosen checkpoint, that tells no tracker of what it does."""
     config = deepcopy(trial.config)
-    config.experiment_name = f"{config.experiment_name}_corrupted"
+    # A name of its own: mmengine adds the second alone, and refuses one that is taken.
+    config.experiment_name = f"corrupted_{uuid4().hex}"
     config.visualizer = {"type": "Visualizer", "vis_backends": None}
     config.load_from, config.resume = None, False
     runner = Runner.from_cfg(config)
