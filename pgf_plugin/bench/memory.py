@@ -49,6 +49,9 @@ def in_micro_batches(config: Config, micro_batch: int | None) -> Config:
     if micro_batch is None:
         return config
     config = deepcopy(config)
+    if name := config.get("experiment_name"):
+        # mmengine keeps what it logs by this name and the second, in which two attempts may begin.
+        config.experiment_name = f"{name}_in_{micro_batch}"
     hooks = list(config.get("custom_hooks") or [])
     config.custom_hooks = [*hooks, dict(type="MicroBatchHook", size=micro_batch)]
     for key in ("val_dataloader", "test_dataloader"):
