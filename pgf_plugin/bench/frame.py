@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.frames import save_parquet
 
 FRAME_FILE = "results.parquet"
 _FIRST = ("dataset", "model", "setting", "seed", "status")
@@ -31,9 +30,7 @@ def results_frame(results: Sequence[TrialResult]) -> pd.DataFrame:
 
 def write_frame(results: Sequence[TrialResult], folder: Path) -> Path:
     """Write ``results.parquet`` to ``folder``, whole or not at all, and return its path."""
-    buffer = BytesIO()
-    results_frame(results).to_parquet(buffer, index=False)
-    AtomicLocalBackend().put(buffer.getvalue(), folder / FRAME_FILE)
+    save_parquet(results_frame(results), folder / FRAME_FILE)
     return folder / FRAME_FILE
 
 

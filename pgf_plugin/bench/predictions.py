@@ -1,7 +1,6 @@
 """What a trial predicted for each utterance of the test set, as one Parquet file."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.frames import save_parquet
 
 PREDICTIONS_FILE = "predictions.parquet"
 
@@ -42,9 +41,7 @@ class PredictionsHook(Hook):
 
     def save(self, folder: Path) -> None:
         """Write ``predictions.parquet``, whole or not at all."""
-        buffer = BytesIO()
-        pd.DataFrame(self.columns).to_parquet(buffer, index=False)
-        AtomicLocalBackend().put(buffer.getvalue(), folder / PREDICTIONS_FILE)
+        save_parquet(pd.DataFrame(self.columns), folder / PREDICTIONS_FILE)
 
 
 def load_predictions(folder: Path) -> pd.DataFrame | None:

@@ -1,7 +1,6 @@
 """From tests on corrupted test sets to one panel for each dataset and corruption."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +11,8 @@ from pgf_plugin.bench.collect import Spread
 from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.table import markdown_lines, markdown_text
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.evaluation import METRICS
+from pgf_plugin.frames import save_parquet
 
 FRAME_FILE = "corruptions.parquet"
 CLEAN = "none"
@@ -138,9 +137,7 @@ def panels_frame(results: Sequence[TrialResult]) -> pd.DataFrame:
 
 def write_panels_frame(results: Sequence[TrialResult], folder: Path) -> Path:
     """Write ``corruptions.parquet`` to ``folder``, whole or not at all, and return its path."""
-    buffer = BytesIO()
-    panels_frame(results).to_parquet(buffer, index=False)
-    AtomicLocalBackend().put(buffer.getvalue(), folder / FRAME_FILE)
+    save_parquet(panels_frame(results), folder / FRAME_FILE)
     return folder / FRAME_FILE
 
 

@@ -14,6 +14,7 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.explain.plot import save_counterfactuals, save_gates, save_map
 from pgf_plugin.explain.study import Explanation
+from pgf_plugin.frames import save_parquet
 
 _WIDTH = 120
 
@@ -57,9 +58,7 @@ def write_explanation(told: Explanation, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "explain.json", folder / "predictions.parquet"]
     write_json(files[0], _content(told))
-    buffer = BytesIO()
-    _frame(told).to_parquet(buffer, index=False)
-    AtomicLocalBackend().put(buffer.getvalue(), files[1])
+    save_parquet(_frame(told), files[1])
     if told.maps:
         files.append(folder / "maps.npz")
         buffer = BytesIO()
