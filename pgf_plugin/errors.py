@@ -62,6 +62,23 @@ def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     return value
 
 
+def check_heads(num_heads: Any, width: int, key: str = "the width") -> int:
+    """Return ``num_heads`` if it is a number of attention heads that a width can be parted into.
+
+    Args:
+        num_heads: number of heads.
+        width: of all heads together.
+        key: what the width is called.
+
+    Raises:
+        ValueError: naming the value received, and the width.
+    """
+    if width % check_positive_int("num_heads", num_heads):
+        name = key.removeprefix("the ")
+        raise ValueError(f"num_heads must divide {key}: got num_heads={num_heads}, {name}={width}")
+    return num_heads
+
+
 def check_bool(key: str, value: Any) -> bool:
     """Return ``value`` if it is True or False.
 

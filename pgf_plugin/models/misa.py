@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.errors import check_fraction, check_heads, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.encoders.sequence import BiLSTMEncoder
@@ -219,11 +219,7 @@ def _subspace(width: int) -> nn.Sequential:
 
 def _fusion(width: int, num_heads: int, feedforward_features: int, dropout: float) -> nn.Module:
     check_positive_int("width", width)
-    check_positive_int("num_heads", num_heads)
-    if width % num_heads:
-        raise ValueError(
-            f"num_heads must divide the width: got num_heads={num_heads}, width={width}"
-        )
+    check_heads(num_heads, width)
     check_positive_int("feedforward_features", feedforward_features)
     check_fraction("fusion_dropout", dropout)
     return nn.TransformerEncoderLayer(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.errors import check_fraction, check_heads, check_positive_int
 from pgf_plugin.models.encoders.hf_text import AfterEmbeddings, AfterLayer
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.models.encoders.sequence import zero_padding
@@ -44,10 +44,7 @@ class FeatureTransformerEncoder(PrecomputedTextEncoder):
         super().__init__(in_features)
         self.hidden_size = check_positive_int("width", width)
         self.num_layers = check_positive_int("num_layers", num_layers)
-        if width % check_positive_int("num_heads", num_heads):
-            raise ValueError(
-                f"num_heads must divide the width: got num_heads={num_heads}, width={width}"
-            )
+        check_heads(num_heads, width)
         wide = 4 * width if feedforward_features is None else feedforward_features
         check_positive_int("feedforward_features", wide)
         self.project = nn.Linear(in_features, width)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_positive_int
+from pgf_plugin.errors import check_heads, check_positive_int
 from pgf_plugin.models.fusions.attention import (
     attention_weights,
     masked_attention,
@@ -61,13 +61,7 @@ class PGFCrossAttention(nn.Module):
         super().__init__()
         attention_width = hidden_size if attention_width is None else attention_width
         check_positive_int("attention_width", attention_width)
-        check_positive_int("num_heads", num_heads)
-        if attention_width % num_heads:
-            raise ValueError(
-                f"num_heads must divide attention_width: got num_heads={num_heads}, "
-                f"attention_width={attention_width}"
-            )
-        self.num_heads = num_heads
+        self.num_heads = check_heads(num_heads, attention_width, "attention_width")
         self.query = nn.Linear(hidden_size, attention_width)
         # No bias: it would add the same to all scores of a query, which the softmax takes out.
         self.key = nn.Linear(bank_width, attention_width, bias=False)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.errors import check_fraction, check_heads, check_positive_int
 from pgf_plugin.models.encoders.sequence import last_step
 from pgf_plugin.models.fusions.attention import masked_attention, merge_heads, split_heads
 from pgf_plugin.models.fusions.ragged_attention import Extent, ragged_attention, ragged_extents
@@ -129,12 +129,7 @@ class CrossmodalLayer(nn.Module):
     ) -> None:
         super().__init__()
         check_positive_int("width", width)
-        check_positive_int("num_heads", num_heads)
-        if width % num_heads:
-            raise ValueError(
-                f"num_heads must divide the width: got num_heads={num_heads}, width={width}"
-            )
-        self.num_heads = num_heads
+        self.num_heads = check_heads(num_heads, width)
         self.attention_dropout = check_fraction("attention_dropout", attention_dropout)
         self.attention_norm = nn.LayerNorm(width)
         self.in_proj = nn.Linear(width, 3 * width)
