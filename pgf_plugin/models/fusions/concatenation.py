@@ -1,15 +1,15 @@
 """Concatenation in the place of the cross-attention: for ablations."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pgf_plugin.errors import check_positive_int
+from pgf_plugin.models.fusions.low_rank import LowRankMap
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
 
 @MODELS.register_module()
-class PGFConcatenation(nn.Module):
+class PGFConcatenation(LowRankMap):
     r"""Lets every text position see the mean of the bank, beside itself.
 
     .. math:: C = W_{up} W_{down} [T ; \bar M]
@@ -27,20 +27,12 @@ class PGFConcatenation(nn.Module):
         rank: rank of the map.
     """
 
-    supplied = ("hidden_size", "bank_width")
-    available_outputs: tuple[str, ...] = ()
-
     def __init__(self, hidden_size: int, bank_width: int, rank: int = 16) -> None:
-        super().__init__()
-        check_positive_int("rank", rank)
-        self.down = nn.Linear(hidden_size + bank_width, rank)
-        self.up = nn.Linear(rank, hidden_size)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+        super().__init__(hidden_size + bank_width, rank, hidden_size)
 
     def forward(
         self, hidden: Tensor, bank: MaskedSequence, need_weights: bool = False
     ) -> tuple[Tensor, None]:
         """(B, L, D) and the bank (B, T, D_m) -> (B, L, D); there are no weights."""
         mean = bank.pool("mean").unsqueeze(1).expand(-1, hidden.shape[1], -1)  # (B, L, D_m)
-        return self.up(self.down(torch.cat((hidden, mean.to(hidden)), dim=-1))), None
+        return self.mapped(torch.cat((hidden, mean.to(hidden)), dim=-1)), None

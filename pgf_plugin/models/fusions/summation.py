@@ -1,14 +1,14 @@
 """Summation in the place of the cross-attention: for ablations."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from pgf_plugin.errors import check_positive_int
+from pgf_plugin.models.fusions.low_rank import LowRankMap
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
 
 @MODELS.register_module()
-class PGFSummation(nn.Module):
+class PGFSummation(LowRankMap):
     r"""Gives every text position the same: the mean of the bank.
 
     .. math:: C = W_{up} W_{down} \bar M
@@ -26,20 +26,12 @@ class PGFSummation(nn.Module):
         rank: rank of the map.
     """
 
-    supplied = ("hidden_size", "bank_width")
-    available_outputs: tuple[str, ...] = ()
-
     def __init__(self, hidden_size: int, bank_width: int, rank: int = 32) -> None:
-        super().__init__()
-        check_positive_int("rank", rank)
-        self.down = nn.Linear(bank_width, rank)
-        self.up = nn.Linear(rank, hidden_size)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+        super().__init__(bank_width, rank, hidden_size)
 
     def forward(
         self, hidden: Tensor, bank: MaskedSequence, need_weights: bool = False
     ) -> tuple[Tensor, None]:
         """(B, L, D) and the bank (B, T, D_m) -> (B, L, D); there are no weights."""
-        mixed = self.up(self.down(bank.pool("mean"))).unsqueeze(1)  # (B, 1, D)
+        mixed = self.mapped(bank.pool("mean")).unsqueeze(1)  # (B, 1, D)
         return mixed.expand(-1, hidden.shape[1], -1), None
