@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgf_plugin.bench.plot import colors_of
+from pgf_plugin.bench.report.contents import Metric
 from pgf_plugin.bench.robustness import Panel
-from pgf_plugin.evaluation import METRICS
 from pgf_plugin.figures import literal, new_figure, save_png
 
 _WIDTH, _HEIGHT = 3.7, 2.7
@@ -34,7 +34,7 @@ def save_corruption_plot(panels: Sequence[Panel], title: str, path: Path) -> Non
             grid[place].set_title(literal(panel.corruption), fontsize="medium")
     for row, dataset in zip(grid, datasets, strict=True):
         name = f"{dataset}\n" if dataset else ""
-        row[0].set_ylabel(literal(name + _axis_name(panels[0].metric)))
+        row[0].set_ylabel(literal(name + Metric.called(panels[0].metric).title))
     handles = {
         text: handle
         for axes in grid.flat
@@ -47,24 +47,14 @@ def save_corruption_plot(panels: Sequence[Panel], title: str, path: Path) -> Non
 
 def _draw(axes, panel: Panel, colors: dict[str, tuple[float, ...]]) -> None:
     axes.set_axis_on()
-    count = len(panel.lines)
+    count, metric = len(panel.lines), Metric.called(panel.metric)
     for number, line in enumerate(panel.lines):
         shift = 0.09 * (number - (count - 1) / 2)
         x = [place + shift for place in range(len(panel.strengths))]
-        scale = 100 if panel.metric in METRICS and METRICS[panel.metric].percent else 1
-        mean = [scale * spread.mean for spread in line.spreads]
-        std = [scale * spread.std for spread in line.spreads]
+        mean = [metric.scaled(spread.mean) for spread in line.spreads]
+        std = [metric.scaled(spread.std) for spread in line.spreads]
         color, name = colors[line.name], literal(line.name)
         axes.errorbar(x, mean, yerr=std, color=color, marker="o", markersize=4, capsize=3)
         axes.plot([], [], color=color, marker="o", markersize=4, label=name)
     axes.set_xticks(range(len(panel.strengths)), [literal(text) for text in panel.strengths])
     axes.grid(alpha=0.3)
-
-
-def _axis_name(metric: str) -> str:
-    info = METRICS.get(metric)
-    if info is None:
-        return f"test {metric}"
-    better = "higher" if info.higher_is_better else "lower"
-    unit = ", per cent" if info.percent else ""
-    return f"test {info.label}{unit}, {better} is better"

@@ -191,7 +191,7 @@ def _state(trial: Trial) -> str:
 def _attempt(trial: Trial) -> Cost | str:
     """The cost of a trial, or why it could not work: a model may raise anything."""
     try:
-        return measure(trial.config, sum(len(each.values) for each in trial.corruptions))
+        return measure(trial.config, len(trial.corrupted_tests))
     except Exception as error:  # noqa: BLE001
         return f"{trial.label}: {type(error).__name__}: {error}"
 

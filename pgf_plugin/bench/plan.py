@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from pgf_plugin.bench.compose import Entry, apply_places, compose
-from pgf_plugin.bench.corruptions import Corruption, read_corruptions
+from pgf_plugin.bench.corruptions import CorruptedTest, Corruption, read_corruptions
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.bench.schema import bench_problems
@@ -44,6 +44,11 @@ class Trial(NamedTuple):
     setting: str = ""
     metric: str = DEFAULT_METRIC
     corruptions: tuple[Corruption, ...] = ()
+
+    @property
+    def corrupted_tests(self) -> list[tuple[CorruptedTest, dict[str, Any]]]:
+        """The tests on corrupted test sets, of which nothing is known yet, and their transforms."""
+        return [(each.test(v), each.at(v)) for each in self.corruptions for v in each.values]
 
     @property
     def label(self) -> str:

@@ -114,12 +114,7 @@ class TrialResult:
     def missing_tests(self, trial: Trial) -> list[tuple[CorruptedTest, dict[str, Any]]]:
         """The corrupted test sets of a trial without a score here, and their transforms."""
         scored = {test.key for test in self.corrupted if test.error is None}
-        tests = [
-            (corruption.test(value), corruption.at(value))
-            for corruption in trial.corruptions
-            for value in corruption.values
-        ]
-        return [(test, transform) for test, transform in tests if test.key not in scored]
+        return [pair for pair in trial.corrupted_tests if pair[0].key not in scored]
 
     def completes(self, trial: Trial) -> bool:
         """Whether nothing of a trial is left to do."""
@@ -132,8 +127,8 @@ class TrialResult:
     def keep_planned(self, trial: Trial) -> None:
         """Leave the tests that a trial asks for, in the order of its plan."""
         known = {test.key: test for test in self.corrupted}
-        keys = [c.test(value).key for c in trial.corruptions for value in c.values]
-        self.corrupted = [known[key] for key in keys if key in known]
+        planned = (test.key for test, _ in trial.corrupted_tests)
+        self.corrupted = [known[key] for key in planned if key in known]
 
     def save(self, folder: Path) -> None:
         """Write ``result.json``; a reader sees the whole file or none."""
