@@ -118,7 +118,10 @@ class Study:
             if not layers:
                 continue
             for row in range(len(mask)):
-                one = self._map(start + row, samples[start + row], inputs, output, row)
+                sample = samples[start + row]
+                if start + row not in shown and str(sample["sample_id"]) not in self.times:
+                    continue
+                one = self._map(start + row, sample, inputs, output, row)
                 if start + row in shown and one.tokens:
                     told.maps.append(one)
                 for name in one.step_times:

@@ -52,9 +52,10 @@ class PGFBank(nn.Module):
                 for name, dim in feature_dims.items()
             }
         )
+        check_positive("init_gain", init_gain)
         with torch.no_grad():
             for parameter in self.projections.parameters():
-                parameter.mul_(check_positive("init_gain", init_gain))
+                parameter.mul_(init_gain)
         self.embeddings = nn.ParameterDict(
             {name: nn.Parameter(torch.empty(width).normal_(std=0.02)) for name in feature_dims}
         )
