@@ -1,5 +1,6 @@
 """What metrics of several scores a sample share: they collect, check, and keep whole matrices."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ScoresMetric(BaseMetric):
-    """Base of metrics of several scores a sample; subclasses define :meth:`measure`.
+    """Base of metrics of several scores a sample; subclasses say what is measured and confused.
 
     Args:
         names: of the scores, in their order.
@@ -49,13 +50,13 @@ class ScoresMetric(BaseMetric):
             )
         self.table: pd.DataFrame | None = None
 
+    @abstractmethod
     def measure(self, scores: Tensor, label: Tensor) -> dict[str, float]:
         """Metrics of a whole dataset: scores (N, C) and labels (N, num_labels)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def confusion(self, scores: Tensor, label: Tensor) -> "pd.DataFrame":
         """What was taken for what, with names for the rows and columns."""
-        raise NotImplementedError
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect one batch of predicted samples."""
