@@ -150,6 +150,8 @@ def start_child(work: Callable[[], object], output: Path | None = None) -> int:
     if child == 0:
         status = 1
         try:
+            # As in a terminal, also where the tests run in the background, which ignores Ctrl-C.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             if output is not None:
                 _print_to(output)
             result = work()
