@@ -137,7 +137,7 @@ class CrossmodalLayer(nn.Module):
         self.feedforward_norm = nn.LayerNorm(width)
         self.feedforward = nn.Sequential(
             nn.Linear(width, 4 * width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),  # of a linear layer's output, which nothing else reads
             nn.Dropout(check_fraction("feedforward_dropout", feedforward_dropout)),
             nn.Linear(4 * width, width),
         )

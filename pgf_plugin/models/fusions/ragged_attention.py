@@ -28,6 +28,9 @@ FEWEST_SCORES = 64 * 64
 _LOG2_E = math.log2(math.e)
 """Scores are kept to the base 2, whose powers are cheaper than those of e."""
 
+_SMALL = 60.0
+"""Scores to the base 2 below which the sum of their powers neither overflows nor vanishes."""
+
 _BITS = 16
 """Random bits a weight."""
 
@@ -185,6 +188,11 @@ def _scores(key: Tensor, query: Tensor, block: _Block, workspace: _Workspace) ->
     return scores
 
 
+def _longest(x: Tensor, num_heads: int) -> float:
+    """Length of the longest vector of any head of (B, T, D)."""
+    return float(torch.linalg.vector_norm(x.unflatten(-1, (num_heads, -1)), dim=-1).amax())
+
+
 def _transposed(x: Tensor, steps: int, num_heads: int) -> Tensor:
     """(T, D) -> (H, d, steps), contiguous."""
     return x[:steps].t().contiguous().view(num_heads, -1, steps)
@@ -210,6 +218,8 @@ class _RaggedAttention(torch.autograd.Function):
         dropout = _Dropout(dropout_p, seed) if dropout_p else None
         workspace = _Workspace(extents, num_heads, 2)
         scale = (query.shape[-1] // num_heads) ** -0.5
+        bound = _longest(query, num_heads) * _longest(key, num_heads) * scale * _LOG2_E
+        small = bound < _SMALL  # False also for NaN
         mixed = torch.zeros_like(query)  # (B, L, D)
         totals = query.new_zeros(len(query), num_heads, query.shape[1])  # log2 of the softmax's sum
         for row, extent in enumerate(extents):
@@ -223,10 +233,10 @@ class _RaggedAttention(torch.autograd.Function):
             for block in _blocks(extent):
                 span = slice(block.start, block.stop)
                 scores = _scores(keys, queries, block, workspace)
-                top = scores.amax(1, keepdim=True)
-                weights = scores.sub_(top).exp2_()
+                top = 0.0 if small else scores.amax(1, keepdim=True)
+                weights = (scores if small else scores.sub_(top)).exp2_()
                 total = weights.sum(1, keepdim=True)  # (H, 1, queries)
-                totals[row, :, span] = top.add_(total.log2()).squeeze(1)
+                totals[row, :, span] = (total.log2() + top).squeeze(1)
                 if dropout:
                     weights *= dropout.draw(workspace, workspace.buffer(1, weights.shape))
                 torch.div(values[:, :, : block.keys] @ weights, total, out=out[:, :, span])
