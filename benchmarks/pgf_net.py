@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.config import load_config
 from pgf_plugin.models import build_module
+from pgf_plugin.models.presets import PRESETS, fill_in
 from pgf_plugin.structures import MSADataSample
 
 CONFIG = "pgf_net/pgf_net_bert-base_mosi"
@@ -41,10 +42,15 @@ def build(side: str, quick: bool) -> nn.Module:
     """PGF-Net at the paper's size, or its encoder and head alone."""
     config = load_config(CONFIG).model
     architecture = dict(model_type="bert", **(QUICK_BERT if quick else {}))
-    encoder = {**config.encoder, "pretrained": None, "architecture": architecture, "freeze": True}
+    preset = PRESETS[config.preset]
+    encoder = {
+        **fill_in(config.encoder, preset.encoder()),
+        **dict(pretrained=None, architecture=architecture, freeze=True),
+    }
     if side == "floor":
-        kept = {name: config[name] for name in ("feature_dims", "pooling", "head", "loss")}
-        return build_module({**kept, **SIDES[side], "encoder": encoder})
+        kept = {name: config[name] for name in ("feature_dims", "pooling", "loss")}
+        head = fill_in(config.head, preset.head())
+        return build_module({**kept, **SIDES[side], "encoder": encoder, "head": head})
     return build_module({**config, **SIDES[side], "encoder": encoder})
 
 
