@@ -46,11 +46,17 @@ def test_help_and_what_is_no_command_import_no_part_of_the_package(arguments):
 
 
 def test_help_and_listings_import_no_library_that_they_do_not_use():
-    """But ``pgf profile``, which is written with the tables of a bench, and so with pandas."""
-    asked = [command(name, "--help") for name in COMMANDS if name != "profile"]
+    asked = [command(name, "--help") for name in COMMANDS]
     brought = loaded("".join([*asked, command("config", "list"), command("list")]))
     assert "pgf_plugin" in brought
     assert brought.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("part", ["explain.study", "explain.write", "profiling.run"])
+def test_what_a_bench_builds_on_does_not_need_the_bench(part):
+    script = f"import sys, pgf_plugin.{part}; print('pgf_plugin.bench' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split()[-1:] == ["False"], done.stderr
 
 
 def test_the_shell_runs_this_command():

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from pgf_plugin.bench.collect import Row, Spread
 from pgf_plugin.bench.paired import Comparison
-from pgf_plugin.bench.statistics import Interval
 from pgf_plugin.evaluation import METRICS
+from pgf_plugin.evaluation.statistics import Interval
+from pgf_plugin.tables import EN_DASH, MISSING, format_count
 
 Columns = tuple[tuple[str, tuple[str, ...]], ...]
 """Heading of each column of metrics, and the metrics in its cells."""
@@ -39,9 +40,6 @@ LABEL_COLUMNS: Columns = (
 )
 _OWN_COLUMNS = {"Acc2": SIMS_COLUMNS, "UAR": CLASS_COLUMNS, "WA": LABEL_COLUMNS}
 """Columns by the metric that tells them from those of MOSI."""
-
-EN_DASH = MISSING = "\N{EN DASH}"
-"""Stands for what was not measured or is not defined."""
 
 COST_HEADINGS = ("trainable", "total", "trainable w/o\nencoder", "ms per\nutterance")
 INTERVAL_HEADING = "MAE 95 % interval"
@@ -109,15 +107,6 @@ def format_p(p: float) -> str:
     if math.isnan(p):
         return MISSING
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def format_count(count: int | None) -> str:
-    """``1234567`` -> ``'1.23 M'``."""
-    if count is None:
-        return MISSING
-    if count < 1000:
-        return str(count)
-    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
 
 
 def format_spread(spread: Spread, *, percent: bool = False, digits: int = 3) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.paired import Comparison, Errors, compare, correct, load_errors
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.statistics import Interval
 from pgf_plugin.errors import ConfigError, did_you_mean
+from pgf_plugin.evaluation.statistics import Interval
 
 
 class Spread(NamedTuple):

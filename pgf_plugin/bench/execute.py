@@ -22,12 +22,13 @@ from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory,
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.predictions import PredictionsHook
 from pgf_plugin.bench.progress import ProgressHook
-from pgf_plugin.bench.provenance import data_files, encoder_of, environment
+from pgf_plugin.bench.provenance import data_files, encoder_of
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
 from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
 from pgf_plugin.bench.selection import advice, rule_of
 from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
+from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
 from pgf_plugin.models.encoders.frozen_states import without_frozen_states

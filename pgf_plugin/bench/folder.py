@@ -9,8 +9,9 @@ from typing import Any
 
 import pgf_plugin
 from pgf_plugin.bench.plan import Trial
-from pgf_plugin.bench.result import RESULT_FILE, SCHEMA_VERSION, TrialResult, write_json
+from pgf_plugin.bench.result import RESULT_FILE, SCHEMA_VERSION, TrialResult
 from pgf_plugin.errors import DataError, WorkDirError
+from pgf_plugin.json_files import write_json
 
 BENCH_FILE = "bench.json"
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pgf_plugin.bench.cells import (
     INTERVAL_HEADING,
-    MISSING,
     against_cell,
     against_heading,
     columns_of,
-    format_count,
     interval_cell,
     metric_cells,
     number_cells,
@@ -16,6 +14,7 @@ from pgf_plugin.bench.cells import (
 from pgf_plugin.bench.collect import Row, by_dataset
 from pgf_plugin.bench.names import slug
 from pgf_plugin.bench.published import Published, published_on
+from pgf_plugin.tables import MISSING, format_count
 
 _BOLD_NOTE = (
     "Bold: better than every other row by the paired test, corrected for their number (p < 0.05)."

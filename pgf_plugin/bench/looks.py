@@ -12,17 +12,14 @@ from mmengine.dist import get_rank
 from mmengine.runner import Runner
 from torch import Tensor
 
-from pgf_plugin.bench.look_sums import AttentionSums, GateSums
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.datasets.tokenization import load_tokenizer
+from pgf_plugin.hooks.look_sums import OUTPUTS, AttentionSums, GateSums, text_mask
 from pgf_plugin.hooks.model_access import undisturbed, unwrap
 from pgf_plugin.structures import MSADataSample, MSAOutput
 
 LOOKS_FILE = "looks.json"
 LOOKS_VERSION = 1
-
-OUTPUTS = ("gates", "attention")
-"""What is looked at, by the names of :class:`~pgf_plugin.structures.MSAOutput`."""
 
 MAX_UTTERANCES = 256
 """Test utterances to look at; whole batches, so that there may be a few more."""
@@ -134,14 +131,6 @@ def take_looks(runner: Runner) -> Looks:
                 break
     looks.gates, looks.attention = gates.summary(), attention.summary()
     return looks
-
-
-def text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
-    """(B, L) bool, True where a token is real."""
-    if "attention_mask" in inputs:
-        return inputs["attention_mask"].bool()
-    shown = (output.gates or output.attention or ())[0]
-    return torch.ones(shown.shape[0], shown.shape[-2], dtype=torch.bool, device=shown.device)
 
 
 def _maps(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pgf_plugin.bench.predictions import absolute_errors, load_predictions
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.statistics import (
+from pgf_plugin.evaluation.statistics import (
     ALPHA,
     MIN_SEEDS,
     MIN_UTTERANCES,
@@ -56,7 +56,7 @@ class Comparison(NamedTuple):
         reference: label of the reference.
         difference: mean over the common seeds; below 0 where the row is better.
         low, high: 95 % confidence interval of the difference; NaN where there was no test.
-        p: p value of the primary test, see :func:`~pgf_plugin.bench.statistics.crossed_test`
+        p: p value of the primary test, see :func:`~pgf_plugin.evaluation.statistics.crossed_test`
             (over the seeds alone without predictions); NaN where there was no test.
         p_corrected: p after Holm's correction for the number of comparisons.
         p_seeds, p_utterances: of a paired t-test over seeds alone, and of a permutation test over

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,46 +15,7 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.config.load import dataset_nodes, type_name
 from pgf_plugin.datasets.store.schema import DOCUMENT, read_document
 from pgf_plugin.datasets.token_cache import user_cache
-from pgf_plugin.environment import engine, versions
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
-
-_GIT_SECONDS = 20
-"""After it a folder is taken to be no repository: a network drive may hang."""
-
-
-def environment(model: torch.nn.Module) -> dict[str, Any]:
-    """Versions, engine, device, threads and commit, as they stand beside every number."""
-    device = next(model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "python": platform.python_version(),
-        "packages": versions(),
-        "engine": engine(),
-        "device": device.type,
-        "device_name": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "commit": git_commit(Path.cwd()),
-    }
-
-
-def git_commit(folder: Path) -> str | None:
-    """Abbreviated commit of the repository that holds ``folder``; None where there is none.
-
-    ``+dirty`` is added where a file that git knows has changed since.
-    """
-    command = ["git", "describe", "--always", "--exclude=*", "--dirty=+dirty"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):  # no git
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
 
 
 def encoder_of(model: torch.nn.Module, config: Config) -> tuple[str | None, str | None]:

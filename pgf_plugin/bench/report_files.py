@@ -15,7 +15,7 @@ from pgf_plugin.bench.latex import latex_tables
 from pgf_plugin.bench.plot import marked, save_plot
 from pgf_plugin.bench.published import Published, published_on
 from pgf_plugin.bench.report import write_report as write_page
-from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult, write_json
+from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult
 from pgf_plugin.bench.robustness import (
     FRAME_FILE,
     panels,
@@ -24,9 +24,11 @@ from pgf_plugin.bench.robustness import (
     write_panels_frame,
 )
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
-from pgf_plugin.bench.table import caption, markdown_table, markdown_text, terminal_tables
+from pgf_plugin.bench.table import caption, markdown_table, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.console import print_plain
+from pgf_plugin.json_files import write_json
+from pgf_plugin.tables import markdown_text
 
 if TYPE_CHECKING:
     from pgf_plugin.bench.run import BenchResult

@@ -12,7 +12,7 @@ from pgf_plugin.bench.corruptions import CorruptedTest
 from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
-from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.json_files import write_json
 
 SCHEMA_VERSION = 3
 """2: the score that chose the checkpoint may be another metric's than MAE, and the trial says what
@@ -172,32 +172,9 @@ def new_result(trial: Trial) -> TrialResult:
     )
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` to ``path`` atomically, as strict JSON: NaN and infinity become null."""
-    AtomicLocalBackend().put_text(f"{json_text(content, indent=1)}\n", path)
-
-
-def json_text(content: Any, indent: int | None = None) -> str:
-    """Return ``content`` as strict JSON: NaN and infinity become null, foreign objects texts."""
-    return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
 def _numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
     return {name: _number(value) for name, value in metrics.items()}
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    """Return ``value`` as what JSON has; what a foreign dataset says may be anything."""
-    if hasattr(value, "tolist"):  # arrays, tensors and their scalars
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)

@@ -9,11 +9,12 @@ import torch
 
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.progress import KEY as CURVE_KEY
-from pgf_plugin.bench.result import TrialResult, write_json
+from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.checkpoint_files import Resumable, find_resumable, is_intact, remove_checkpoints
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
 from pgf_plugin.hooks.exact_resume import KEY as STATE_KEY
+from pgf_plugin.json_files import write_json
 
 BEGUN_FILE = "begun.json"
 """Says of which fingerprint the checkpoints in the folder of a trial are."""

@@ -10,9 +10,9 @@ from pgf_plugin.bench.cells import format_seeds, format_spread
 from pgf_plugin.bench.collect import Spread
 from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.table import markdown_lines, markdown_text
 from pgf_plugin.evaluation import METRICS
 from pgf_plugin.frames import save_parquet
+from pgf_plugin.tables import markdown_lines, markdown_text
 
 FRAME_FILE = "corruptions.parquet"
 CLEAN = "none"

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 from pgf_plugin.bench.basis import common_to_all, provenance
-from pgf_plugin.bench.cells import MISSING, columns_of, number_cells
+from pgf_plugin.bench.cells import columns_of, number_cells
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.names import row_label
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.table import markdown_lines, markdown_text
+from pgf_plugin.tables import MISSING, markdown_lines, markdown_text
 
 _COLUMNS = ("validation {metric}", "epoch", "seconds")
 

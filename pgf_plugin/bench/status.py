@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from pgf_plugin.bench.plan import Trial
-from pgf_plugin.bench.result import write_json
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.evaluation import METRICS
+from pgf_plugin.json_files import write_json
 
 STATUS_FILE = "status.json"
 ENDED = ("finished", "failed", "interrupted")

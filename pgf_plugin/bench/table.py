@@ -1,6 +1,5 @@
 """The comparison table of one dataset, for the terminal and as Markdown."""
 
-import re
 from collections.abc import Sequence
 
 from rich import box
@@ -11,7 +10,6 @@ from rich.text import Text
 from pgf_plugin.bench.cells import (
     COST_HEADINGS,
     INTERVAL_HEADING,
-    MISSING,
     against_cell,
     against_heading,
     columns_of,
@@ -24,6 +22,7 @@ from pgf_plugin.bench.cells import (
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.paired import Comparison
 from pgf_plugin.bench.published import Published
+from pgf_plugin.tables import MISSING, markdown_lines, markdown_text
 
 UNLIMITED = 1000
 """Columns that no table needs."""
@@ -112,24 +111,6 @@ def markdown_table(rows: Sequence[Row], published: Sequence[Published] = ()) -> 
         cells += [""] if heading else []
         lines.append([markdown_text(each.name), *cells, *[MISSING] * len(COST_HEADINGS)])
     return markdown_lines(["model", *headings, *COST_HEADINGS], lines)
-
-
-def markdown_lines(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of ready cells, the first column to the left and the others to the right."""
-    all_lines = [
-        [heading.replace("\n", " ") for heading in headings],
-        ["---", *["---:"] * (len(headings) - 1)],
-        *lines,
-    ]
-    first, rule, *rest = (" | ".join(line) for line in all_lines)
-    return "\n".join(
-        [f"| {first} |", f"|{rule.replace(' ', '')}|", *(f"| {r} |" for r in rest), ""]
-    )
-
-
-def markdown_text(text: str) -> str:
-    """Return ``text`` on one line, with what Markdown would read as markup escaped."""
-    return re.sub(r"([\\`*\[\]<|])", r"\\\1", " ".join(text.split()))
 
 
 def caption(rows: Sequence[Row]) -> list[str]:

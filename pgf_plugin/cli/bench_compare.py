@@ -27,7 +27,7 @@ def add_parser(commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison."""
     from pgf_plugin.bench.compare import as_json, compare_benches
-    from pgf_plugin.bench.result import json_text
+    from pgf_plugin.json_files import json_text
 
     found = compare_benches(args.first, args.second)
     if args.json:

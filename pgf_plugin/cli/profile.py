@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from pgf_plugin.bench.result import json_text
 from pgf_plugin.cli.options import add_config, run_config_from
 from pgf_plugin.config import check_config, config_error
 from pgf_plugin.config.needs import missing_parts
 from pgf_plugin.config.problem import unique
+from pgf_plugin.json_files import json_text
 from pgf_plugin.profiling import (
     check_device,
     parse_lengths,

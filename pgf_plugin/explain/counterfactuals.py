@@ -6,12 +6,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pgf_plugin.bench.statistics import bootstrap_interval
 from pgf_plugin.datasets.base import Sample
 from pgf_plugin.datasets.foreign import partners
 from pgf_plugin.datasets.transforms.missing_modality import without
 from pgf_plugin.datasets.transforms.shift import TimeShift
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.evaluation.statistics import bootstrap_interval
 
 EDITS = ("drop", "swap", "shift")
 

@@ -9,13 +9,13 @@ import torch
 from mmengine.model import BaseModel
 from numpy.typing import NDArray
 
-from pgf_plugin.bench.looks import OUTPUTS, text_mask
 from pgf_plugin.datasets.base import Sample
 from pgf_plugin.explain.alignment import AlignmentError, summarize
 from pgf_plugin.explain.contributions import Contributions
 from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals
 from pgf_plugin.explain.maps import AttentionMap, read_tokens, step_times
 from pgf_plugin.explain.word_times import WordTimes
+from pgf_plugin.hooks.look_sums import OUTPUTS, text_mask
 from pgf_plugin.hooks.model_access import undisturbed
 
 

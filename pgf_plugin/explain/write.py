@@ -9,12 +9,12 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
-from pgf_plugin.bench.result import write_json
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.explain.plot import save_counterfactuals, save_gates, save_map
 from pgf_plugin.explain.study import Explanation
 from pgf_plugin.frames import save_parquet
+from pgf_plugin.json_files import write_json
 
 _WIDTH = 120
 

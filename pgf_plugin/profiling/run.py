@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pgf_plugin.bench.provenance import environment
+from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError, check_positive_int
 from pgf_plugin.profiling.batch import Batch, build_model, check_length, synthetic_batch
 from pgf_plugin.profiling.case import Case, Lengths, configured_lengths, make_cases

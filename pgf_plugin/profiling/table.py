@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pgf_plugin.bench.cells import MISSING, format_count
 from pgf_plugin.profiling.components import COMPONENTS, OTHER
 from pgf_plugin.profiling.result import ModelProfile, Profile
+from pgf_plugin.tables import MISSING, format_count
 
 _SHOWN = [name for name in COMPONENTS if name != OTHER]
 

@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgf_plugin.bench.result import write_json
-from pgf_plugin.bench.table import markdown_lines, markdown_text
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.console import open_console, print_plain
+from pgf_plugin.json_files import write_json
 from pgf_plugin.profiling.plot import save_plot
 from pgf_plugin.profiling.result import Profile
 from pgf_plugin.profiling.table import Section, notes, sections
+from pgf_plugin.tables import markdown_lines, markdown_text
 
 _WIDTH = 140
 """Columns of a table that is not shown on a terminal."""

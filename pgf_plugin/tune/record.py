@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pgf_plugin.bench.result import write_json
 from pgf_plugin.errors import DataError
+from pgf_plugin.json_files import write_json
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "trial.json"

@@ -8,8 +8,9 @@ import pandas as pd
 
 from pgf_plugin.bench import TrialResult
 from pgf_plugin.bench.predictions import PREDICTIONS_FILE
-from pgf_plugin.bench.result import SCHEMA_VERSION, write_json
+from pgf_plugin.bench.result import SCHEMA_VERSION
 from pgf_plugin.evaluation import msa_metrics
+from pgf_plugin.json_files import write_json
 
 UTTERANCES = 200
 

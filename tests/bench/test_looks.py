@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from pgf_plugin.bench.look_sums import AttentionSums, GateSums
 from pgf_plugin.bench.looks import LOOKS_FILE, load_looks
 from pgf_plugin.hooks.gate_statistics import gate_statistics
+from pgf_plugin.hooks.look_sums import AttentionSums, GateSums
 from pgf_plugin.models.text_only import TextOnlyNet
 from pgf_plugin.registry import MODELS
 

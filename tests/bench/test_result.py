@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pgf_plugin.bench import TrialResult
-from pgf_plugin.bench.result import RESULT_FILE, write_json
+from pgf_plugin.bench.result import RESULT_FILE
+from pgf_plugin.json_files import write_json
 
 
 def strict(text):

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from pgf_plugin.bench import Spread, TrialResult, collect
-from pgf_plugin.bench.cells import MISSING
 from pgf_plugin.bench.table import caption, markdown_table, terminal_tables
 from pgf_plugin.evaluation import SCALES
+from pgf_plugin.tables import MISSING
 
 
 def finished(model, seed, scale="mosi", **metrics):

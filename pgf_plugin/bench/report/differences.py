@@ -12,7 +12,7 @@ from pgf_plugin.bench.report.contents import LARGE, Contents, Metric, short
 from pgf_plugin.bench.report.marks import Marks
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.scale import scale_over
-from pgf_plugin.bench.statistics import MIN_SEEDS, seeds_test
+from pgf_plugin.evaluation.statistics import MIN_SEEDS, seeds_test
 
 _WIDTH, _EDGE, _TOP, _STEP = 640, 14, 6, 46
 

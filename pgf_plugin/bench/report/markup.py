@@ -4,7 +4,7 @@ import json
 from html import escape
 from typing import Any
 
-from pgf_plugin.bench.result import json_text
+from pgf_plugin.json_files import json_text
 
 _VOID = {"br", "input", "meta"}
 

@@ -3,7 +3,8 @@
 from pgf_plugin.bench.basis import provenance
 from pgf_plugin.bench.report.contents import Contents
 from pgf_plugin.bench.report.markup import Markup, join, tag
-from pgf_plugin.bench.result import TrialResult, json_text
+from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.json_files import json_text
 
 
 class Setups:

@@ -4,13 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pgf_plugin.bench.cells import (
-    MISSING,
-    against_cell,
-    against_heading,
-    format_count,
-    format_spread,
-)
+from pgf_plugin.bench.cells import against_cell, against_heading, format_spread
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.report.contents import Contents, Metric, short
@@ -19,6 +13,7 @@ from pgf_plugin.bench.report.marks import Marks
 from pgf_plugin.bench.report.markup import Markup, join, tag
 from pgf_plugin.bench.report.setups import Setups
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.tables import MISSING, format_count
 
 
 class Cell(NamedTuple):

@@ -7,8 +7,9 @@ from made_up import made_up_trial
 from report_results import page_of
 
 from pgf_plugin.bench import collect
-from pgf_plugin.bench.cells import MISSING, against_cell
+from pgf_plugin.bench.cells import against_cell
 from pgf_plugin.bench.published import read_published
+from pgf_plugin.tables import MISSING
 
 PAPER = {"model": "MISA", "source": "arXiv 2005.03545", "metrics": {"MAE": 0.55, "Acc7": 42.3}}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pgf_plugin.bench.statistics import (
+from pgf_plugin.evaluation.statistics import (
     bootstrap_interval,
     crossed_test,
     holm,

@@ -7,9 +7,13 @@ import torch
 from torch import Tensor
 
 from pgf_plugin.hooks.gate_statistics import SATURATION_MARGIN
+from pgf_plugin.structures import MSAOutput
 
 MAX_GROUPS = 32
 """Groups of neighbouring dimensions at most."""
+
+OUTPUTS = ("gates", "attention")
+"""What is looked at, by the names of :class:`~pgf_plugin.structures.MSAOutput`."""
 
 
 class GateSums:
@@ -76,6 +80,14 @@ class AttentionSums:
             name: [round(sums[name] / (sum(sums.values()) or 1.0), 4) for sums in self._layers]
             for name in names
         }
+
+
+def text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
+    """(B, L) bool, True where a token is real."""
+    if "attention_mask" in inputs:
+        return inputs["attention_mask"].bool()
+    shown = (output.gates or output.attention or ())[0]
+    return torch.ones(shown.shape[0], shown.shape[-2], dtype=torch.bool, device=shown.device)
 
 
 def _sums(values: Tensor) -> Tensor:
