@@ -1,5 +1,6 @@
-# PGF-Net on real CMU-MOSI transcripts and utterance-level audio over MPNet: the recipe of e5-small at
-# half of the learning rate and half of the rank, which keeps it below 3.1 M trainable parameters.
+# PGF-Net on real CMU-MOSI transcripts and utterance-level audio over MPNet: the recipe of
+# e5-small at half of the learning rate and half of the rank, which keeps it below 3.1 M trainable
+# parameters.
 _base_ = [
     "../_base_/models/pgf_net.py",
     "../_base_/datasets/mosi_utterances_mpnet.py",
