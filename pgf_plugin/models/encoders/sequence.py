@@ -158,18 +158,16 @@ class BiLSTMEncoder(nn.Module):
         lengths = sequence.mask.sum(dim=1)  # (B,)
         # oneDNN prepares itself anew for each length, so there should be few.
         longest = -(-max(1, int(lengths.max())) // _LENGTHS_APART) * _LENGTHS_APART
-        values, mask = zero_padding(sequence)[:, :longest], sequence.mask[:, :longest]
-        padded = (~mask).unsqueeze(-1).to(self.norm.weight)  # (B, T, 1)
-        steps = padded_lstm(self.first, values, padded)  # (B, T, 2 H)
-        states = (steps, padded_lstm(self.second, self.norm(steps), padded))
+        values, mask = (part[:, :longest] for part in sequence)
+        values = zero_padding(MaskedSequence(values, mask))
+        padded = (~mask).unsqueeze(-1).to(values)  # (B, T, 1)
+        first = padded_lstm(self.first, values, padded)  # (B, T, 2 H)
+        second = padded_lstm(self.second, self.norm(first), padded)
         rows, last = torch.arange(len(mask)), (lengths - 1).clamp(min=0)
-        forward, backward = (
-            torch.cat([half.chunk(2, dim=-1)[direction] for half in ends], dim=-1)
-            for direction, ends in enumerate(
-                ([each[rows, last] for each in states], [each[:, 0] for each in states])
-            )
-        )  # (B, 2 H) each: the first LSTM's state, the second's
-        return torch.cat((forward, backward), dim=-1)
+        hidden = self.first.hidden_size
+        forward = [steps[rows, last, :hidden] for steps in (first, second)]
+        backward = [steps[:, 0, hidden:] for steps in (first, second)]
+        return torch.cat((*forward, *backward), dim=-1)
 
 
 def padded_lstm(lstm: nn.LSTM, values: Tensor, padded: Tensor) -> Tensor:
