@@ -1,11 +1,9 @@
 """``pgf bench --dry-run``: the trials, what they would cost, and what could not work."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from mmengine.config import Config
 from rich import box
 from rich.console import Console
@@ -14,10 +12,11 @@ from rich.text import Text
 
 from pgf_plugin.bench.check import ALL_MODELS, BENCH, check_bench, compose_models
 from pgf_plugin.bench.corrupted import trained_before
+from pgf_plugin.bench.executors import build
 from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
 from pgf_plugin.bench.plan import Trial, check_models, plan_trials
 from pgf_plugin.bench.result import TrialResult
-from pgf_plugin.config.problem import Problem, count
+from pgf_plugin.config.problem import count
 from pgf_plugin.console import open_console, print_plain
 from pgf_plugin.doctor.configs import lacks_here
 from pgf_plugin.errors import ConfigError, MissingExtraError
@@ -60,6 +59,8 @@ def dry_run(
     cfg_options: Mapping[str, Any] | None = None,
     encoder: str | None = None,
     data_root: str | Path | None = None,
+    executor: str | Mapping[str, Any] | None = None,
+    workers: int | str | None = None,
 ) -> DryRun:
     """Plan a bench, train a few steps of each of its rows, and tell what could not work.
 
@@ -72,7 +73,7 @@ def dry_run(
         "data_root": data_root,
         "models": models,
     }
-    problems, wrong = _problems(config, Path(work_dir), options)
+    problems, wrong = _problems(config, Path(work_dir), options, executor, workers)
     trials: list[Trial] = []
     try:
         trials = plan_trials(config, Path(work_dir), seeds=seeds, **options)
@@ -120,7 +121,7 @@ def duration(seconds: float) -> str:
 
 
 def _problems(
-    config: Config, work_dir: Path, options: Mapping[str, Any]
+    config: Config, work_dir: Path, options: Mapping[str, Any], executor: Any, workers: Any
 ) -> tuple[list[str], set[str]]:
     """What is wrong with the bench, or missing on this machine, and the labels of those rows."""
     checked = check_bench(config, **options)
@@ -130,11 +131,10 @@ def _problems(
         for label, problems in checked.items()
         for problem in problems
     ]
-    bench = config.get("bench")
-    if not checked[BENCH] and (unknown := _models_problem(config.bench, options["models"])):
-        found.append(unknown)
-    executor = bench.get("executor") if isinstance(bench, dict) else None
-    found += map(str, _executor_lacks(executor))
+    if not checked[BENCH]:
+        unknown = _models_problem(config.bench, options["models"])
+        cannot_run = _executor_problem(executor or config.bench.get("executor"), workers)
+        found += filter(None, [unknown, cannot_run])
     told = set()
     for label, trial in compose_models(config, **options):
         if not isinstance(trial, Config):
@@ -165,20 +165,13 @@ def _models_problem(bench: Mapping[str, Any], models: Sequence[str] | None) -> s
     return None
 
 
-def _executor_lacks(executor: Any) -> Iterator[Problem]:
-    """What an executor asks for and this machine has not."""
-    name = executor.get("type") if isinstance(executor, dict) else executor
-    if name == "ray" and find_spec("ray") is None:
-        yield Problem(
-            "bench.executor", 'ray is not installed. Run: python -m pip install "pgf-plugin[ray]"'
-        )
-    if not isinstance(executor, dict) or name == "ray" or torch.cuda.is_available():
-        return  # the nodes of a cluster may have what this one has not
-    for key, value in executor.items():
-        if "gpu" in key and isinstance(value, int | float) and value > 0:
-            yield Problem(
-                f"bench.executor.{key}", f"is {value}, and torch sees no GPU: leave it out"
-            )
+def _executor_problem(executor: Any, workers: Any) -> str | None:
+    """What is wrong with the executor that a config or a command line names."""
+    try:
+        build(executor, workers=workers)
+    except (ConfigError, MissingExtraError) as error:
+        return str(error)
+    return None
 
 
 def _state(trial: Trial) -> str:

@@ -66,19 +66,20 @@ def _run(args: argparse.Namespace) -> int:
     options = args.cfg_options or {}
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(args.config, of_bench, work_dir=args.work_dir)
-    of_trials = {
+    given = {
         "models": args.models,
         "seeds": args.seeds,
         "cfg_options": {key: value for key, value in options.items() if key not in of_bench},
         "encoder": args.encoder,
         "data_root": args.data_root,
+        "executor": _executor(args, cfg),
+        "workers": args.workers,
     }
     if args.dry_run:
-        found = dry_run(cfg, cfg.work_dir, **of_trials)
+        found = dry_run(cfg, cfg.work_dir, **given)
         print_dry_run(found)
         return int(bool(found.problems))
-    place = {"executor": _executor(args, cfg), "workers": args.workers}
-    bench = run_bench(cfg, cfg.work_dir, **of_trials, **place)
+    bench = run_bench(cfg, cfg.work_dir, **given)
     finished = [result for result in bench.results if result.status == "finished"]
     if finished:
         print(_next_command(bench.work_dir, finished[0]))

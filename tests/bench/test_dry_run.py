@@ -82,7 +82,7 @@ del text, absent, amp
         "Wrong dims: ",
         "audio",
         "Wrong key: model.poling",
-        "bench.executor.gpus: is 1, and torch sees no GPU",
+        "bench.executor.gpus: the executor 'local' takes workers, threads",
     ):
         assert part in told, told
     assert "5 problems, so nothing would be run" in told, told
@@ -99,6 +99,22 @@ def test_a_bench_that_cannot_be_planned_is_one_of_the_problems(config_file, tmp_
         "bench.models",
         "bench.metric",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--workers", "0"], "workers must be an integer >= 1 or 'auto', got 0"),
+        (["--executor", "locl"], "bench.executor must be one of 'serial', 'local', 'ray', got"),
+        (["--executor", "serial", "--workers", "2"], "'serial' takes no argument, got workers=2"),
+    ],
+)
+def test_executors_of_the_command_line_are_checked(
+    arguments, problem, config_file, tmp_path, capsys
+):
+    few = ["--models", "Text only", "--seeds", "0", "--work-dir", str(tmp_path / "out")]
+    assert main(["bench", str(config_file), "--dry-run", *few, *arguments]) == 1
+    assert problem in capsys.readouterr().out
 
 
 def test_an_unknown_model_and_a_folder_that_is_not_there_are_problems(config_file, tmp_path):
