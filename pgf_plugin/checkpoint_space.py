@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from pgf_plugin.errors import WorkDirError
-from pgf_plugin.hooks.model_access import unwrap
+from pgf_plugin.model_access import unwrap
 
 
 def check_space(runner: Runner, hook: CheckpointHook, folder: Path) -> None:

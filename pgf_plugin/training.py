@@ -10,8 +10,8 @@ from mmengine.runner import CheckpointLoader, Runner
 from pgf_plugin.compat import train_safely
 from pgf_plugin.errors import DataError
 from pgf_plugin.hooks.interrupt import InterruptHook
-from pgf_plugin.hooks.model_access import unwrap
 from pgf_plugin.interrupts import defer_signals
+from pgf_plugin.model_access import unwrap
 from pgf_plugin.weights import SAFETENSORS, read_weights
 from pgf_plugin.weights_loading import fit_weights
 

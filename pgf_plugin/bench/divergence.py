@@ -7,7 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from pgf_plugin.hooks.model_access import unwrap
+from pgf_plugin.model_access import unwrap
 
 
 class DivergedError(RuntimeError):

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.datasets.tokenization import load_tokenizer
-from pgf_plugin.hooks.look_sums import OUTPUTS, AttentionSums, GateSums, text_mask
-from pgf_plugin.hooks.model_access import undisturbed, unwrap
+from pgf_plugin.evaluation.look_sums import OUTPUTS, AttentionSums, GateSums, text_mask
+from pgf_plugin.model_access import undisturbed, unwrap
 from pgf_plugin.structures import MSADataSample, MSAOutput
 
 LOOKS_FILE = "looks.json"

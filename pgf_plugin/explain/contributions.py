@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pgf_plugin.hooks.look_sums import AttentionSums, GateSums
+from pgf_plugin.evaluation.look_sums import AttentionSums, GateSums
 
 GROUPS = 8
 """Groups of neighbouring dimensions."""

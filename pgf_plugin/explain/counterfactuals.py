@@ -25,7 +25,7 @@ class Counterfactual:
         edit: ``'drop'``, ``'swap'`` or ``'shift'``.
         predictions: (N, n_out) of the edited samples.
         mean_change: mean absolute change of the prediction.
-        mae_change: mean change of the absolute error; above 0 where the edit does harm.
+        error_change: mean change of the error; above 0 where the edit does harm.
         low, high: its 95 % interval, bootstrapped over utterances (paired).
     """
 
@@ -33,7 +33,7 @@ class Counterfactual:
     edit: str
     predictions: NDArray
     mean_change: float
-    mae_change: float
+    error_change: float
     low: float
     high: float
 
@@ -83,7 +83,7 @@ def edited(
 
 def counterfactuals(
     samples: Sequence[Sample],
-    labels: NDArray,
+    errors: Callable[[NDArray], NDArray],
     predict: Callable[[Sequence[Sample]], NDArray],
     names: Sequence[str],
     settings: Mapping[str, int],
@@ -92,7 +92,7 @@ def counterfactuals(
 
     Args:
         samples: of the data set.
-        labels: (N, n_out).
+        errors: predictions (N, n_out) to the error of each, (N,).
         predict: samples to (N, n_out).
         names: modalities to edit.
         settings: ``seed`` and ``shift_steps`` of :func:`edited`.
@@ -102,7 +102,7 @@ def counterfactuals(
     for name in names:
         for edit in EDITS:
             after = predict(edited(samples, name, edit, **settings))
-            change = abs(after - labels).mean(1) - abs(before - labels).mean(1)  # (N,)
+            change = errors(after) - errors(before)  # (N,)
             interval = bootstrap_interval(change[None])
             mean = float(abs(after - before).mean())
             numbers = (mean, float(change.mean()), interval.low, interval.high)

@@ -10,7 +10,7 @@ from pgf_plugin.explain.study import Explanation
 from pgf_plugin.figures import literal, new_figure, save_png
 
 
-def save_gates(told: Explanation, path: Path) -> None:
+def save_contributions(told: Explanation, path: Path) -> None:
     """Draw what each modality contributes by layer (rows) and group of dimensions (columns)."""
     parts = told.sums.summary()
     highest = max(np.max(values) for values in parts.values()) or 1.0
@@ -59,16 +59,16 @@ def _draw(axes: Any, one: AttentionMap, name: str, layer: int) -> None:
 
 
 def save_counterfactuals(told: Explanation, path: Path) -> None:
-    """Draw the change of the MAE by each edit, with its interval."""
+    """Draw the change of the error by each edit, with its interval."""
     found = told.counterfactuals
     figure = new_figure(7, 1.5 + 0.4 * len(found))
     axes = figure.subplots()
     for place, each in enumerate(found):
         axes.plot([each.low, each.high], [place, place], color="C0")
-        axes.plot(each.mae_change, place, "o", color="C0")
+        axes.plot(each.error_change, place, "o", color="C0")
     axes.set_yticks(range(len(found)), [f"{each.edit} {each.modality}" for each in found])
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("change of the MAE (95 % interval over utterances)")
+    axes.set_xlabel(f"change of the {told.measure} (95 % interval over utterances)")
     axes.grid(alpha=0.3, axis="x")
     save_png(figure, path)

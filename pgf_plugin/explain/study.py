@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from mmengine.model import BaseModel
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.base import Sample
+from pgf_plugin.evaluation.look_sums import OUTPUTS, text_mask
 from pgf_plugin.explain.alignment import AlignmentError, summarize
 from pgf_plugin.explain.contributions import Contributions
 from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals
+from pgf_plugin.explain.errors import errors_of
 from pgf_plugin.explain.maps import AttentionMap, read_tokens, step_times
 from pgf_plugin.explain.word_times import WordTimes
-from pgf_plugin.hooks.look_sums import OUTPUTS, text_mask
-from pgf_plugin.hooks.model_access import undisturbed
+from pgf_plugin.model_access import undisturbed
 
 
 @dataclass
@@ -27,7 +29,9 @@ class Explanation:
         model: name of its class.
         first_layer: number of the first fused layer.
         ids: of the N utterances.
-        labels, predictions: (N, n_out).
+        labels, predictions: (N, n_label) and (N, n_out).
+        measure: name of the error, ``'MAE'`` or ``'error rate'``.
+        error: its mean over the utterances.
         sums: gates and attention over the split.
         maps: attention of chosen utterances.
         alignment: modality to an alignment error a layer, over all utterances with word times.
@@ -40,6 +44,8 @@ class Explanation:
     ids: list[str]
     labels: NDArray
     predictions: NDArray
+    measure: str
+    error: float
     sums: Contributions = field(default_factory=Contributions)
     maps: list[AttentionMap] = field(default_factory=list)
     alignment: dict[str, list[AlignmentError | None]] = field(default_factory=dict)
@@ -77,10 +83,20 @@ class Study:
         """
         samples = [self.dataset[row] for row in range(len(self.dataset))]
         labels = np.asarray(self.dataset.labels)
-        before, found = counterfactuals(samples, labels, self.predict, modalities, settings)
+        errors = errors_of(self.model)
+        of_labels = partial(errors.of, labels=labels)
+        before, found = counterfactuals(samples, of_labels, self.predict, modalities, settings)
         ids = [str(sample["sample_id"]) for sample in samples]
         first_layer = getattr(self.model, "start_fusion_layer", 0)
-        told = Explanation(type(self.model).__name__, first_layer, ids, labels, before)
+        told = Explanation(
+            type(self.model).__name__,
+            first_layer,
+            ids,
+            labels,
+            before,
+            errors.name,
+            float(of_labels(before).mean()),
+        )
         told.counterfactuals = found
         available = getattr(self.model, "available_outputs", ())
         told.notes = [f"{told.model} has no {name}" for name in OUTPUTS if name not in available]

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.console import open_console, print_plain
-from pgf_plugin.explain.plot import save_counterfactuals, save_gates, save_map
+from pgf_plugin.explain.plot import save_contributions, save_counterfactuals, save_map
 from pgf_plugin.explain.study import Explanation
 from pgf_plugin.frames import save_parquet
 from pgf_plugin.json_files import write_json
@@ -42,12 +43,17 @@ def print_explanation(told: Explanation) -> None:
             table.add_row(str(told.first_layer + layer), *row)
         console.print(table)
     if told.counterfactuals:
-        headings = ["edit", "mean change of prediction", "change of MAE", "95 % interval"]
+        headings = [
+            "edit",
+            "mean change of prediction",
+            f"change of the {told.measure}",
+            "95 % interval",
+        ]
         table = _table("Counterfactuals", headings)
         for each in told.counterfactuals:
             interval = f"{each.low:+.3f} to {each.high:+.3f}"
             name = f"{each.edit} {each.modality}"
-            table.add_row(name, f"{each.mean_change:.3f}", f"{each.mae_change:+.3f}", interval)
+            table.add_row(name, f"{each.mean_change:.3f}", f"{each.error_change:+.3f}", interval)
         console.print(table)
     for note in told.notes:
         print_plain(console, note)
@@ -65,8 +71,8 @@ def write_explanation(told: Explanation, folder: Path) -> list[Path]:
         np.savez_compressed(buffer, **_arrays(told))
         AtomicLocalBackend().put(buffer.getvalue(), files[-1])
     if told.sums.summary():
-        files.append(folder / "gates.png")
-        save_gates(told, files[-1])
+        files.append(folder / "contributions.png")
+        save_contributions(told, files[-1])
     for number, one in enumerate(told.maps):
         if any(values.shape[2] for values in one.attention.values()):
             files.append(folder / f"attention_{number}.png")
@@ -93,7 +99,8 @@ def _content(told: Explanation) -> dict[str, Any]:
         "model": told.model,
         "utterances": len(told.ids),
         "first_layer": told.first_layer,
-        "mae": float(abs(told.predictions - told.labels).mean()),
+        "measure": told.measure,
+        "error": told.error,
         "gates": told.sums.gates.summary(),
         "attention": told.sums.attention.summary(),
         "contributions": told.sums.summary(),
@@ -105,12 +112,19 @@ def _content(told: Explanation) -> dict[str, Any]:
 
 
 def _frame(told: Explanation) -> pd.DataFrame:
-    """One row an utterance: id, label, prediction, and that of each edit (means of n_out)."""
-    columns: dict[str, Any] = {"id": told.ids, "label": told.labels.mean(1)}
-    columns["prediction"] = told.predictions.mean(1)
+    """One row an utterance: id, label, prediction, and that of each edit; see :func:`_columns`."""
+    columns: dict[str, Any] = {"id": told.ids, **_columns("label", told.labels)}
+    columns |= _columns("prediction", told.predictions)
     for each in told.counterfactuals:
-        columns[f"{each.edit}_{each.modality}"] = each.predictions.mean(1)
+        columns |= _columns(f"{each.edit}_{each.modality}", each.predictions)
     return pd.DataFrame(columns)
+
+
+def _columns(name: str, values: NDArray) -> dict[str, NDArray]:
+    """``name`` to (N, 1) values; of several, ``name_0``, ``name_1``, …."""
+    if values.shape[1] == 1:
+        return {name: values[:, 0]}
+    return {f"{name}_{number}": column for number, column in enumerate(values.T)}
 
 
 def _arrays(told: Explanation) -> dict[str, Any]:

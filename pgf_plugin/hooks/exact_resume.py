@@ -10,8 +10,8 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from pgf_plugin.errors import ConfigError
-from pgf_plugin.hooks.model_access import unwrap
 from pgf_plugin.hooks.random_state import random_state, set_random_state
+from pgf_plugin.model_access import unwrap
 from pgf_plugin.registry import HOOKS
 
 KEY = "pgf_resume"

@@ -9,7 +9,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
 from pgf_plugin.errors import ConfigError, did_you_mean
-from pgf_plugin.hooks.model_access import unwrap
+from pgf_plugin.model_access import unwrap
 from pgf_plugin.models.peft.ledger import parameter_groups
 from pgf_plugin.registry import HOOKS
 

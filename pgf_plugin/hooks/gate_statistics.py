@@ -6,10 +6,9 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError, check_positive_int
-from pgf_plugin.hooks.model_access import undisturbed, unwrap
+from pgf_plugin.evaluation.look_sums import saturated
+from pgf_plugin.model_access import undisturbed, unwrap
 from pgf_plugin.registry import HOOKS
-
-SATURATION_MARGIN = 0.05
 
 
 @HOOKS.register_module()
@@ -82,8 +81,7 @@ def gate_statistics(gate: Tensor, mask: Tensor | None = None) -> dict[str, float
         of an end.
     """
     values = (gate if mask is None else gate[mask.bool()]).detach().double()
-    saturated = (values < SATURATION_MARGIN) | (values > 1 - SATURATION_MARGIN)
     scalars = torch.stack(
-        (values.mean(), values.std(correction=0), saturated.double().mean())
+        (values.mean(), values.std(correction=0), saturated(values).double().mean())
     ).tolist()  # at once: each transfer waits for the device
     return dict(zip(("mean", "std", "saturation"), scalars, strict=True))

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from pgf_plugin.errors import ConfigError, check_positive_int
-from pgf_plugin.hooks.model_access import unwrap
+from pgf_plugin.model_access import unwrap
 from pgf_plugin.models.fusions.gate import Gate
 from pgf_plugin.registry import HOOKS
 

@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 
 from pgf_plugin.bench.looks import LOOKS_FILE, load_looks
+from pgf_plugin.evaluation.look_sums import AttentionSums, GateSums
 from pgf_plugin.hooks.gate_statistics import gate_statistics
-from pgf_plugin.hooks.look_sums import AttentionSums, GateSums
 from pgf_plugin.models.text_only import TextOnlyNet
 from pgf_plugin.registry import MODELS
 

@@ -37,6 +37,7 @@ def test_data_and_pictures(checkpoint, small_encoder, tmp_path, capsys):
     assert main(argv) == 0, capsys.readouterr()
     assert "Counterfactuals" in capsys.readouterr().out
     content = json.loads((tmp_path / "explain.json").read_text())
+    assert content["measure"] == "MAE"
     assert [each["edit"] for each in content["counterfactuals"]] == ["drop", "swap", "shift"] * 2
     assert content["alignment"]["audio"][0]["tokens"] > 0
     parts = content["contributions"]
@@ -44,12 +45,33 @@ def test_data_and_pictures(checkpoint, small_encoder, tmp_path, capsys):
     np.testing.assert_allclose(total.mean(1), 1 - np.array(content["gates"]["mean"]), atol=1e-3)
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
     assert list(frame["id"]) == ids
+    np.testing.assert_allclose(content["error"], abs(frame.prediction - frame.label).mean())
     assert [each["id"] for each in content["maps"]] == [ids[4]]
     maps = np.load(tmp_path / "maps.npz")
     both = maps["0_audio"].sum(-1) + maps["0_vision"].sum(-1)
     np.testing.assert_allclose(both, 1, atol=1e-5)
-    for name in ("gates", "attention_0", "counterfactuals"):
+    for name in ("contributions", "attention_0", "counterfactuals"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("task", ["3class", "multilabel"])
+def test_classes_and_labels_are_measured_by_their_error_rate(task, small_encoder, tmp_path, capsys):
+    pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+    config, out = f"{CONFIG}_{task}", tmp_path / "looks"
+    common = ["--encoder", str(small_encoder)]
+    assert main(["train", config, *common, "--work-dir", str(tmp_path), *SMALL]) == 0
+    (best,) = tmp_path.glob("best_*.pth")
+    capsys.readouterr()
+    assert main(["explain", config, str(best), *common, "--out", str(out), *SMALL]) == 0
+    assert "change of the error rate" in capsys.readouterr().out
+    content = json.loads((out / "explain.json").read_text())
+    frame = pd.read_parquet(out / "predictions.parquet")
+    scores = frame.filter(regex="^prediction_").to_numpy()
+    true = frame.filter(regex="^label").to_numpy()
+    assert scores.shape == (12, 3)
+    wrong = scores.argmax(1) != true[:, 0] if task == "3class" else (scores > 0) != true
+    assert content["measure"] == "error rate"
+    np.testing.assert_allclose(content["error"], wrong.mean())
 
 
 def test_bad_input_is_told(checkpoint, small_encoder, capsys):

@@ -8,7 +8,7 @@ import torch
 
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.hooks.gate_statistics import gate_statistics
-from pgf_plugin.hooks.model_access import undisturbed
+from pgf_plugin.model_access import undisturbed
 
 NAMES = [
     f"gate_{kind}/layer_{layer:02d}" for layer in range(2) for kind in ("mean", "std", "saturation")

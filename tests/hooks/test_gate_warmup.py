@@ -7,7 +7,7 @@ import torch
 
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.hooks import GateWarmupHook
-from pgf_plugin.hooks.model_access import undisturbed
+from pgf_plugin.model_access import undisturbed
 from pgf_plugin.models.fusions.gate import PGFGate
 
 

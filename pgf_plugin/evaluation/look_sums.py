@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pgf_plugin.hooks.gate_statistics import SATURATION_MARGIN
 from pgf_plugin.structures import MSAOutput
 
 MAX_GROUPS = 32
 """Groups of neighbouring dimensions at most."""
+
+SATURATION_MARGIN = 0.05
 
 OUTPUTS = ("gates", "attention")
 """What is looked at, by the names of :class:`~pgf_plugin.structures.MSAOutput`."""
@@ -90,10 +91,15 @@ def text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
     return torch.ones(shown.shape[0], shown.shape[-2], dtype=torch.bool, device=shown.device)
 
 
+def saturated(gates: Tensor) -> Tensor:
+    """Where gates are within 0.05 of an end, bool of the same shape."""
+    return (gates < SATURATION_MARGIN) | (gates > 1 - SATURATION_MARGIN)
+
+
 def _sums(values: Tensor) -> Tensor:
     """Sum, sum of squares and number of saturated values, (3, D), of (N, D) gates."""
-    saturated = (values < SATURATION_MARGIN) | (values > 1 - SATURATION_MARGIN)
-    return torch.stack((values.sum(0), torch.square(values).sum(0), saturated.double().sum(0)))
+    counts = saturated(values).double().sum(0)
+    return torch.stack((values.sum(0), torch.square(values).sum(0), counts))
 
 
 def _rounded(value: Tensor) -> float:
