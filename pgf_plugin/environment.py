@@ -78,6 +78,6 @@ def git_commit(folder: Path) -> str | None:
             text=True,
             timeout=_GIT_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired):  # no git
+    except (OSError, subprocess.TimeoutExpired):  # no git, or it hangs
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

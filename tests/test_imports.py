@@ -52,8 +52,14 @@ def test_help_and_listings_import_no_library_that_they_do_not_use():
     assert brought.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("part", ["explain.study", "explain.write", "profiling.run"])
-def test_what_a_bench_builds_on_does_not_need_the_bench(part):
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("explain.study", "explain.write", "profiling.run"),
+        *("evaluation.statistics", "evaluation.look_sums", "tables", "json_files"),
+    ],
+)
+def test_what_stands_below_the_bench_does_not_need_it(part):
     script = f"import sys, pgf_plugin.{part}; print('pgf_plugin.bench' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split()[-1:] == ["False"], done.stderr

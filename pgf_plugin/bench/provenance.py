@@ -1,4 +1,4 @@
-"""What the numbers of a trial stand on: encoder, data, versions, commit, device."""
+"""What the numbers of a trial stand on: its encoder and its data files, with their hashes."""
 
 import hashlib
 import json

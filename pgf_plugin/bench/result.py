@@ -36,7 +36,7 @@ class TrialResult:
             :func:`~pgf_plugin.bench.fingerprint.fingerprint`.
         status: ``'finished'`` or ``'failed'``.
         metrics: test metrics by the names of
-            :func:`~pgf_plugin.evaluation.functional.msa_metrics`, fractions; NaN is null in the
+            :func:`~pgf_plugin.evaluation.catalogue.msa_metrics`, fractions; NaN is null in the
             file.
         selection: validation metric by which the checkpoint was chosen.
         val_score: that metric of the chosen checkpoint.

@@ -1,8 +1,9 @@
 """How sure a mean and a difference of models are: intervals, a paired test, and its correction.
 
-All functions take absolute errors (or differences of them) as a matrix, seeds in rows and test
-utterances in columns. The two are crossed, not nested: every seed is tested on the same utterances,
-so what is hard for one seed is hard for all, and neither source of chance averages the other out.
+Functions of errors, or of their differences, take a matrix, seeds in rows and test utterances in
+columns; those of seeds alone, and `holm`, take a number a seed or test. Seeds and utterances are
+crossed, not nested: every seed is tested on the same utterances, so what is hard for one seed is
+hard for all, and neither source of chance averages the other out.
 
 Utterances count as independent. Those of one video are not quite, so that intervals are somewhat
 too narrow on data of few speakers.

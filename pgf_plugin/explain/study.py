@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,8 +83,11 @@ class Study:
         samples = [self.dataset[row] for row in range(len(self.dataset))]
         labels = np.asarray(self.dataset.labels)
         errors = errors_of(self.model)
-        of_labels = partial(errors.of, labels=labels)
-        before, found = counterfactuals(samples, of_labels, self.predict, modalities, settings)
+
+        def error(predictions: NDArray) -> NDArray:
+            return errors.of(predictions, labels)
+
+        before, found = counterfactuals(samples, error, self.predict, modalities, settings)
         ids = [str(sample["sample_id"]) for sample in samples]
         first_layer = getattr(self.model, "start_fusion_layer", 0)
         told = Explanation(
@@ -95,7 +97,7 @@ class Study:
             labels,
             before,
             errors.name,
-            float(of_labels(before).mean()),
+            float(error(before).mean()),
         )
         told.counterfactuals = found
         available = getattr(self.model, "available_outputs", ())

@@ -75,7 +75,8 @@ def text_encoder(model: nn.Module) -> HFTextEncoder | PrecomputedTextEncoder:
             return module
     raise ConfigError(
         f"{type(model).__name__} has no HFTextEncoder and no PrecomputedTextEncoder, so no "
-        "synthetic batch can be made for it: give it one of them as its encoder"
+        "synthetic batch can be made for it: give it one of them as its encoder; models of other "
+        "kinds cannot be profiled"
     )
 
 
