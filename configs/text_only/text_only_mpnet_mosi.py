@@ -10,11 +10,11 @@ model = dict(
         pretrained=_base_.encoder,
         architecture=_base_.encoder_architecture,
         lora_targets=("query", "key", "value", "output"),
-        lora_dropout=0.0,
         lora_rank=16,
-        dropout=0.0,
+        lora_dropout=0.1,
+        dropout=0.1,
     ),
     feature_dims=_base_.feature_dims,
     pooling="mean",
 )
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+train_cfg = dict(max_epochs=8)
