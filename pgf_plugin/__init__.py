@@ -4,7 +4,7 @@ Importing this package registers its components on mmengine's registries.
 """
 
 from pgf_command.version import __version__
-from pgf_plugin import registry as registry
+from pgf_plugin import datasets, evaluation, hooks, interop, models  # noqa: F401
 from pgf_plugin.compat import allow_checkpoints
 from pgf_plugin.plugin import load_entry_points
 

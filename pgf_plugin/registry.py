@@ -1,4 +1,4 @@
-"""The scope ``pgf_plugin`` in mmengine's registries, and the import that fills them.
+"""The scope ``pgf_plugin`` in mmengine's registries, where the components register.
 
 Components register on mmengine's *root* registries: ``Runner`` sets the scope ``mmengine`` when a
 config names none, and a lookup that starts at the root never descends into child registries.
@@ -62,6 +62,3 @@ SCOPE_NODES: dict[str, Registry] = {
     else _ScopeNode(root.name, parent=root, scope=SCOPE, locations=[])
     for name, root in ROOT_REGISTRIES.items()
 }
-
-# Importing the components registers them. Last, because they import the names above.
-from pgf_plugin import datasets, evaluation, hooks, interop, models  # noqa: E402, F401
