@@ -2,7 +2,9 @@
 
 import sys
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 
@@ -18,6 +20,12 @@ def open_console(console: Console | None, columns: int) -> Console:
     if not console.is_terminal:
         console.width = max(console.width, columns)
     return console
+
+
+def new_table(title: str = "") -> Table:
+    """An empty table, with or without a title above it, as all commands draw it."""
+    heading = Text(title, style="table.title") if title else None
+    return Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def print_plain(console: Console, text: str) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +16,7 @@ from pgf_plugin.bench.measure import WARM_STEPS, Cost, measure, peak_memory
 from pgf_plugin.bench.plan import Trial, check_models, plan_trials
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.config.problem import count
-from pgf_plugin.console import open_console, print_plain
+from pgf_plugin.console import new_table, open_console, print_plain
 from pgf_plugin.doctor.configs import lacks_here
 from pgf_plugin.errors import ConfigError, MissingExtraError
 
@@ -190,7 +189,7 @@ def _attempt(trial: Trial) -> Cost | str:
 
 
 def _table(planned: Sequence[Planned]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table()
     table.add_column("#", justify="right")
     for name in ("trial", "seed", "state", "steps", "ms a step", "about", "GPU"):
         numeric = name not in ("trial", "state")

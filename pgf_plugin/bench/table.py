@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +21,7 @@ from pgf_plugin.bench.cells import (
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.paired import Comparison
 from pgf_plugin.bench.published import Published
+from pgf_plugin.console import new_table
 from pgf_plugin.tables import MISSING, markdown_lines, markdown_text
 
 UNLIMITED = 1000
@@ -60,12 +60,7 @@ def _terminal_table(
 ) -> Table:
     """The columns from ``start`` to ``end``, after that of the names."""
     columns = slice(start, end)
-    table = Table(
-        title=Text(title, style="table.title") if title else None,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
+    table = new_table(title)
     table.add_column("model", overflow="fold")
     metrics = [name.replace(" / ", "\n") for name, _ in columns_of(rows)]
     if any(row.interval for row in rows):

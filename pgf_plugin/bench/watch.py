@@ -6,9 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from pgf_plugin.bench.folder import BENCH_FILE, read_plan
@@ -16,6 +14,7 @@ from pgf_plugin.bench.names import row_label, trial_folder
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of
 from pgf_plugin.bench.status import ENDED, TrialStatus
+from pgf_plugin.console import new_table
 from pgf_plugin.errors import DataError
 from pgf_plugin.evaluation import METRICS
 from pgf_plugin.work_dir import is_held, runs_here
@@ -169,7 +168,7 @@ def _left(trial: Watched, usual: float) -> float:
 
 def render(view: View) -> Group:
     """Draw a bench for a terminal."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table()
     table.add_column("trial", overflow="fold")
     scores = (f"validation {view.metric}", f"test {view.metric}")
     for heading in ("seed", "state", "epoch", "done", *scores, "left"):

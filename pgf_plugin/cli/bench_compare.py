@@ -55,15 +55,14 @@ def _print(found: "BenchComparison", first: str, second: str) -> None:
 
 def _table(rows: "list[CommonRow]"):
     """One line a row and metric, MAE first, with its test."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from pgf_plugin.bench.cells import difference_cell, format_metric
     from pgf_plugin.bench.compare import shared_metrics
+    from pgf_plugin.console import new_table
     from pgf_plugin.evaluation import METRICS
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table()
     table.add_column("row", overflow="fold")
     for heading in ("metric", "A", "B", "B - A", "paired test"):
         table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)

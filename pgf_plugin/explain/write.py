@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich import box
 from rich.table import Table
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
-from pgf_plugin.console import open_console, print_plain
+from pgf_plugin.console import new_table, open_console, print_plain
 from pgf_plugin.explain.plot import save_contributions, save_counterfactuals, save_map
 from pgf_plugin.explain.study import Explanation
 from pgf_plugin.frames import save_parquet
@@ -84,7 +83,7 @@ def write_explanation(told: Explanation, folder: Path) -> list[Path]:
 
 
 def _table(title: str, headings: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table(title)
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left")
     return table

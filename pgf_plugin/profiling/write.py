@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
-from pgf_plugin.console import open_console, print_plain
+from pgf_plugin.console import new_table, open_console, print_plain
 from pgf_plugin.json_files import write_json
 from pgf_plugin.profiling.plot import save_plot
 from pgf_plugin.profiling.result import Profile
@@ -55,12 +54,7 @@ def markdown(profile: Profile) -> str:
 
 
 def _terminal_table(section: Section) -> Table:
-    table = Table(
-        title=Text(section.title, style="table.title"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = new_table(section.title)
     for place, heading in enumerate(section.headings):
         table.add_column(
             Text(heading), justify="right" if place else "left", overflow="fold", no_wrap=place > 0

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.config.problem import count
-from pgf_plugin.console import print_plain
+from pgf_plugin.console import new_table, print_plain
 from pgf_plugin.tune.plot import save_plot
 from pgf_plugin.tune.record import STATES, TrialRecord, best_first, trial_folder
 
@@ -108,7 +107,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 def _table(search: "Search", ranked: Sequence[TrialRecord]) -> Table:
     names = short_names([part.key for part in search.settings.space])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table()
     headings = ("trial", f"validation {search.settings.metric}", "epoch")
     for heading in (*headings, *names.values()):
         table.add_column(Text(heading), justify="right", overflow="fold")

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pgf_plugin.console import new_table
 from pgf_plugin.datasets.inspection.finding import Finding, first_of, numbered
 from pgf_plugin.datasets.inspection.report import (
     ColumnReport,
@@ -101,7 +101,8 @@ def _lines(console: Console, lines: Iterable[str], indent: int = INDENT) -> None
 
 
 def _table(first: str, *others: str, justify: Literal["left", "right"] = "right") -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
+    table.show_edge = False
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(Text(name), justify=justify, overflow="fold")
