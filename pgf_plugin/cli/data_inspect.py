@@ -1,7 +1,6 @@
 """``pgf data inspect`` and ``validate``: say what a data file holds, and what is wrong with it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +21,7 @@ from pgf_plugin.datasets.inspection.render import print_findings, print_report, 
 from pgf_plugin.datasets.inspection.splits import canonical_name
 from pgf_plugin.datasets.source import load_data
 from pgf_plugin.errors import DataError
+from pgf_plugin.json_files import json_text
 from pgf_plugin.structures import MODALITIES
 
 
@@ -82,7 +82,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     """Print the report on the data."""
     report = describe(_survey(args, _table(args)), hashed=not args.no_hash)
     if args.json:
-        print(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
+        print(json_text(report.to_json(), indent=2))
     else:
         print_report(report, report_console())
     if args.plots:
@@ -115,7 +115,7 @@ def _print_findings(args: argparse.Namespace, findings: Sequence[Finding]) -> No
         "warnings": sum(finding.severity == "warning" for finding in findings),
         "problems": [finding.to_json() for finding in findings],
     }
-    print(json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2))
+    print(json_text(content, indent=2))
 
 
 def _table(args: argparse.Namespace) -> FeatureTable:

@@ -1,7 +1,6 @@
 """``pgf doctor``: what this installation has, and what would not work here and why."""
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from pgf_plugin.cli.options import add_config
 from pgf_plugin.config import Problem
 from pgf_plugin.doctor import CHECKS, Finding, Section, check_here, collect
 from pgf_plugin.doctor.report import findings_of
+from pgf_plugin.json_files import json_text
 
 
 def add_parser(commands) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     findings = [*findings_of(sections), *(each for found in configs.values() for each in found)]
     healthy = not any(finding.broken for finding in findings)
     if args.json:
-        print(json.dumps(_as_json(sections, configs, findings, healthy), indent=2))
+        print(json_text(_as_json(sections, configs, findings, healthy), indent=2))
     else:
         _print(sections, configs, findings)
     return int(not healthy)

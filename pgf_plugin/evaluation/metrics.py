@@ -1,7 +1,6 @@
 """The metrics as a component that mmengine's evaluators build."""
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
 from pgf_plugin.evaluation.inputs import check_diverged
+from pgf_plugin.json_files import write_json
 from pgf_plugin.registry import METRICS
 
 
@@ -123,7 +123,7 @@ class MSAMetric(BaseMetric):
 
 
 def _write_json(path: Path, rows: list[Prediction]) -> None:
-    path.write_text(json.dumps([row._asdict() for row in rows], indent=1), encoding="utf-8")
+    write_json(path, [row._asdict() for row in rows])
 
 
 def _write_csv(path: Path, rows: list[Prediction]) -> None:
