@@ -96,6 +96,8 @@ def check_positive(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
+    if value in ("-inf", "inf"):
+        return float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:
         raise ValueError(f"{key} must be a finite number > 0, got {value!r}")
@@ -108,6 +110,8 @@ def check_finite(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
+    if value in ("-inf", "inf"):
+        return float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value):
         raise ValueError(f"{key} must be a finite number, got {value!r}")
@@ -137,16 +141,21 @@ def check_probability(key: str, value: Any) -> float:
 
 
 def check_decibels(key: str, value: Any) -> float:
-    """Return ``value`` if it is a number of decibels in -300 … 300, or ``-inf`` or ``inf``.
+    """Return ``value`` if it is a number of decibels in -300 … 300, or ``'-inf'`` or ``'inf'``.
+
+    The infinite ones may be floats, too; but mmengine writes those to configs so that no config can
+    be read from the file.
 
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
+    if value in ("-inf", "inf"):
+        return float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not (abs(value) <= 300 or math.isinf(value)):
         raise ValueError(
-            f"{key} must be a number of decibels between -300 and 300, or float('-inf') or "
-            f"float('inf'), got {value!r}"
+            f"{key} must be a number of decibels between -300 and 300, or '-inf' (noise alone) or "
+            f"'inf' (no noise), got {value!r}"
         )
     return float(value)
 

@@ -6,7 +6,7 @@ bench = dict(
     models={"PGF-Net": "pgf_net/pgf_net_mosi_text-audio.py"},
     datasets={
         name: dict(config="mosi_planted", dataset=dict(planted=dict(snr_db=snr_db)))
-        for name, snr_db in (("noise", float("-inf")), ("0 dB", 0.0))
+        for name, snr_db in (("noise", "-inf"), ("0 dB", 0.0))
     },
     sweep={"model.block.gate.init_bias": [3.0, 1.0, 0.0]},
     seeds=[0, 1, 2, 3, 4],

@@ -15,7 +15,7 @@ bench = dict(
     },
     datasets={
         name: dict(config="mosi_planted", dataset=dict(planted=dict(snr_db=snr_db)))
-        for name, snr_db in (("0 dB", 0.0), ("-10 dB", -10.0), ("noise", float("-inf")))
+        for name, snr_db in (("0 dB", 0.0), ("-10 dB", -10.0), ("noise", "-inf"))
     },
     # Of the test set alone; what a model was trained on stays as it is.
     corruptions={

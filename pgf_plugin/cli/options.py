@@ -5,31 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
+from pgf_plugin.cli.overrides import Overrides
 from pgf_plugin.config import check_config, config_error, load_config
 from pgf_plugin.config.needs import missing_parts
 from pgf_plugin.config.problem import unique
 from pgf_plugin.config.tracking import check_tracking
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.plugin import load_entry_points
-
-
-class Overrides(DictAction):
-    """mmengine's ``--cfg-options``, which ends in a clear error where it cannot be read."""
-
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        for value in values:
-            if "=" not in value:
-                raise argparse.ArgumentError(
-                    self,
-                    f"{value!r} is not KEY=VALUE (what is no override stands before "
-                    f"{option_string})",
-                )
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except (AssertionError, ValueError, SyntaxError) as error:
-            raise argparse.ArgumentError(self, f"{' '.join(values)}: {error}") from error
 
 
 def add_config(parser: argparse.ArgumentParser, *, several: str | None = None) -> None:

@@ -16,7 +16,7 @@ from pgf_plugin.datasets.planting_oracle import best_achievable_mae, best_predic
 from pgf_plugin.errors import DataError
 
 COUNT = 900
-CLEAN, NOISE = float("inf"), float("-inf")
+CLEAN, NOISE = float("inf"), "-inf"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,48 @@
+"""``--cfg-options``: what a value on the command line means."""
+
+import pytest
+from mmengine.config import Config
+
+from pgf_plugin.cli import main
+
+CONFIG = "pgf_net_minilm_synthetic"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("1e-3", 0.001),
+        ("None", None),
+        ("true", True),
+        ("1,2", [1, 2]),
+        ("[a,b]", ["a", "b"]),
+        ("(1,2)", (1, 2)),
+        ("'query: '", "query: "),
+        ("['audio', 'vision']", ["audio", "vision"]),
+        ("it's", "it's"),
+        ("{'audio': 0.5}", {"audio": 0.5}),
+        ("[dict(type='ShuffleSteps')]", [{"type": "ShuffleSteps"}]),
+        ("{'a b': dict(c=[float('-inf'), -1])}", {"a b": {"c": ["-inf", -1]}}),
+        ("-inf", "-inf"),  # of which mmengine would write what no config can hold
+    ],
+)
+def test_values(text, value, capsys, tmp_path):
+    assert main(["config", "show", CONFIG, "--cfg-options", f"model.given={text}"]) == 0
+    shown = tmp_path / "shown.py"
+    shown.write_text(capsys.readouterr().out)
+    given = Config.fromfile(shown).model.given
+    assert given == value
+    assert type(given) is type(value) or isinstance(value, dict)
+
+
+@pytest.mark.parametrize(
+    "text", ["{'a': dict(b)}", "[dict(type=ShuffleSteps)]", "{'a': open('x')}", "[1,2", "{'a': 1"]
+)
+def test_what_cannot_be_read_is_told_with_how_it_is_written(text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["config", "show", CONFIG, "--cfg-options", f"model.given={text}"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert f"model.given={text}: " in told
+    assert "A value is written as in a config" in told
