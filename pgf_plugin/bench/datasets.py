@@ -4,7 +4,7 @@ A data set brings its dataloaders and evaluators, and what a model must know of 
 its features, the range of its labels, and the encoder of its language.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pgf_plugin.config.load import apply_data_root, dataset_nodes, nodes, read_c
 from pgf_plugin.config.resolve import config_root, find_config
 from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.config.slots import LOADERS
+from pgf_plugin.errors import ConfigError, did_you_mean
 from pgf_plugin.registry import MODELS
 
 _REPLACED = (*LOADERS, "val_evaluator", "test_evaluator")
@@ -22,6 +23,24 @@ _READ_FEATURES = ("PrecomputedTextEncoder", "FeatureTransformerEncoder")
 ENTRY_KEYS = ("config", "data_root", "dataset", *_TOLD, *_REPLACED)
 """Keys of an entry, all of them optional: ``config``, the name of a config that has data;
 ``dataset``, arguments that all three datasets share; and those that the config may set itself."""
+
+
+def keep_datasets(bench: Any, names: Sequence[str]) -> None:
+    """Leave only the data sets ``names`` in the ``bench`` of a config, which is changed.
+
+    Raises:
+        ConfigError: for a name that the bench has not.
+    """
+    entries = bench.get("datasets") if isinstance(bench, dict) else None
+    if entries is not None and not isinstance(entries, dict):
+        return  # the schema tells what is wrong with them
+    for name in names:
+        if name not in (entries or {}):
+            raise ConfigError(
+                f"--datasets {name!r}: the bench has {list(entries or {}) or 'no bench.datasets'}."
+                f"{did_you_mean(name, entries or {})}"
+            )
+    bench["datasets"] = {name: bench["datasets"][name] for name in names}
 
 
 def find_data_config(name: str) -> Path:

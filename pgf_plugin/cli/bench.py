@@ -27,6 +27,9 @@ def add_parser(commands) -> None:
     add_config(parser)
     add_work_dir(parser)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of bench.models")
+    parser.add_argument(
+        "--datasets", nargs="+", metavar="NAME", help="only these of bench.datasets"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="instead of bench.seeds")
     parser.add_argument(
         "--executor",
@@ -61,11 +64,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from pgf_plugin.bench import dry_run, print_dry_run, run_bench
+    from pgf_plugin.bench.datasets import keep_datasets
 
     load_entry_points()
     options = args.cfg_options or {}
     of_bench = {key: value for key, value in options.items() if key.startswith("bench.")}
     cfg = load_config(args.config, of_bench, work_dir=args.work_dir)
+    if args.datasets:
+        keep_datasets(cfg.get("bench"), args.datasets)
     given = {
         "models": args.models,
         "seeds": args.seeds,

@@ -117,6 +117,22 @@ def test_executors_of_the_command_line_are_checked(
     assert problem in capsys.readouterr().out
 
 
+def test_datasets_are_chosen_by_name(config_file, tmp_path, capsys):
+    entry = "f'{n} of them': dict(dataset=dict(num_samples=n))"
+    several = f"bench['datasets'] = {{{entry} for n in (8, 12)}}"
+    config_file.write_text(f"{config_file.read_text()}\n{several}\n")
+    few = ["--models", "Text only", "--seeds", "0", "--work-dir", str(tmp_path / "out")]
+    command = ["bench", str(config_file), "--dry-run", *few, "--datasets"]
+    assert main([*command, "12 of them"]) == 0
+    printed = capsys.readouterr().out
+    assert "Text only on 12 of them" in printed
+    assert "8 of them" not in printed
+    assert main([*command, "12 of then"]) == 1
+    told = capsys.readouterr().err
+    assert "--datasets '12 of then': the bench has ['8 of them', '12 of them']" in told
+    assert "Did you mean '12 of them'?" in told
+
+
 def test_an_unknown_model_and_a_folder_that_is_not_there_are_problems(config_file, tmp_path):
     config = Config.fromfile(config_file)
     found = dry_run(config, tmp_path / "out", models=["Text"], encoder=str(tmp_path / "absent"))
