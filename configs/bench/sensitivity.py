@@ -8,6 +8,9 @@ bench = dict(
         "L0=0, rank=32, bottleneck=64": {},  # the default
         "L0=2": {"model.start_fusion_layer": 2},
         "L0=4": {"model.start_fusion_layer": 4},
+        # The layers below are frozen then, so that model.encoder.cache_frozen runs them once.
+        "L0=2, LoRA from 2": {"model.start_fusion_layer": 2, "model.encoder.lora_start_layer": 2},
+        "L0=4, LoRA from 4": {"model.start_fusion_layer": 4, "model.encoder.lora_start_layer": 4},
         "rank=8": {"model.encoder.lora_rank": 8},
         "rank=16": {"model.encoder.lora_rank": 16},
         "rank=64": {"model.encoder.lora_rank": 64},
