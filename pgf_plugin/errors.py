@@ -96,8 +96,6 @@ def check_positive(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
-    if value in ("-inf", "inf"):
-        return float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:
         raise ValueError(f"{key} must be a finite number > 0, got {value!r}")
@@ -110,8 +108,6 @@ def check_finite(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
-    if value in ("-inf", "inf"):
-        return float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value):
         raise ValueError(f"{key} must be a finite number, got {value!r}")

@@ -21,10 +21,12 @@ CONFIG = "pgf_net_minilm_synthetic"
         ("'query: '", "query: "),
         ("['audio', 'vision']", ["audio", "vision"]),
         ("it's", "it's"),
+        ("{split}.csv", "{split}.csv"),
+        ("(1,2),['a',3]", [(1, 2), ["a", 3]]),
+        ("'a',", ["a"]),
         ("{'audio': 0.5}", {"audio": 0.5}),
         ("[dict(type='ShuffleSteps')]", [{"type": "ShuffleSteps"}]),
-        ("{'a b': dict(c=[float('-inf'), -1])}", {"a b": {"c": ["-inf", -1]}}),
-        ("-inf", "-inf"),  # of which mmengine would write what no config can hold
+        ("{'a b': dict(c=[float('1'), -1])}", {"a b": {"c": [1.0, -1]}}),
     ],
 )
 def test_values(text, value, capsys, tmp_path):
@@ -36,8 +38,25 @@ def test_values(text, value, capsys, tmp_path):
     assert type(given) is type(value) or isinstance(value, dict)
 
 
+def test_infinite_decibels_are_written_so_that_they_can_be_read(capsys, tmp_path):
+    assert main(["config", "show", CONFIG, "--cfg-options", "data.planted.snr_db=-inf"]) == 0
+    shown = tmp_path / "shown.py"
+    shown.write_text(capsys.readouterr().out)
+    assert Config.fromfile(shown).data.planted.snr_db == "-inf"
+
+
 @pytest.mark.parametrize(
-    "text", ["{'a': dict(b)}", "[dict(type=ShuffleSteps)]", "{'a': open('x')}", "[1,2", "{'a': 1"]
+    "text",
+    [
+        "{'a': dict(b)}",
+        "[dict(type=ShuffleSteps)]",
+        "{'a': open('x')}",
+        "[1,2",
+        "{'a': 1",
+        "{['a']: 1}",
+        "{'a': float(None)}",
+        "['a b',true]",
+    ],
 )
 def test_what_cannot_be_read_is_told_with_how_it_is_written(text, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -28,6 +28,8 @@ ENTRY_KEYS = ("config", "data_root", "dataset", *_TOLD, *_REPLACED)
 def keep_datasets(bench: Any, names: Sequence[str]) -> None:
     """Leave only the data sets ``names`` in the ``bench`` of a config, which is changed.
 
+    What others published on those that are left out goes with them.
+
     Raises:
         ConfigError: for a name that the bench has not.
     """
@@ -40,7 +42,14 @@ def keep_datasets(bench: Any, names: Sequence[str]) -> None:
                 f"--datasets {name!r}: the bench has {list(entries or {}) or 'no bench.datasets'}."
                 f"{did_you_mean(name, entries or {})}"
             )
-    bench["datasets"] = {name: bench["datasets"][name] for name in names}
+    bench["datasets"] = {name: entry for name, entry in entries.items() if name in names}
+    if isinstance(published := bench.get("published"), list | tuple):
+        left_out = entries.keys() - set(names)
+        bench["published"] = [
+            each
+            for each in published
+            if not (isinstance(each, dict) and each.get("dataset") in left_out)
+        ]
 
 
 def find_data_config(name: str) -> Path:

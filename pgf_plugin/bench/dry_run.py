@@ -131,9 +131,11 @@ def _problems(
         for problem in problems
     ]
     if not checked[BENCH]:
-        unknown = _models_problem(config.bench, options["models"])
-        cannot_run = _executor_problem(executor or config.bench.get("executor"), workers)
-        found += filter(None, [unknown, cannot_run])
+        found += filter(None, [_models_problem(config.bench, options["models"])])
+    bench = config.get("bench")
+    if isinstance(bench, dict) and not any(text.startswith("bench.executor") for text in found):
+        cannot_run = _executor_problem(executor or bench.get("executor"), workers)
+        found += filter(None, [cannot_run])
     told = set()
     for label, trial in compose_models(config, **options):
         if not isinstance(trial, Config):

@@ -99,7 +99,8 @@ def _workers(text: str) -> int | str:
 
 def _executor(args: argparse.Namespace, cfg: Config) -> str | None:
     """The executor of the command line; several workers need one that can have them."""
-    configured = (cfg.get("bench") or {}).get("executor")
+    bench = cfg.get("bench")
+    configured = bench.get("executor") if isinstance(bench, dict) else None
     if isinstance(configured, dict) and configured.get("type") == args.executor:
         return None  # the config has its arguments
     several = args.workers is not None and not configured

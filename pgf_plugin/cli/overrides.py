@@ -3,19 +3,22 @@
 import argparse
 import ast
 import math
+import re
 from typing import Any
 
 from mmengine.config import DictAction
 
-_BRACKETS = ("[", "(", "{", "dict(")
+_UNREADABLE = (AssertionError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+_PYTHON = re.compile(r"""[\[({]*\s*(dict\(|\{\s*['"}]|['"])""")
+"""How a value begins that mmengine could not read: with a dict or a quoted text."""
 
 
 class Overrides(DictAction):
     """mmengine's ``DictAction``, which ends in a clear error where a value cannot be read.
 
     Numbers, ``True``, ``None``, texts without quotes, ``1,2``, ``[a,b]`` and ``(1,2)`` are read by
-    mmengine. A value with a dict or with quotes is Python: ``[dict(type='ShuffleSteps')]``,
-    ``{'audio': 0.5}``, ``"'query: '"``.
+    mmengine. A value that begins with a dict or a quote, or is a list or tuple that does, is
+    Python: ``[dict(type='ShuffleSteps')]``, ``{'audio': 0.5}``, ``"'query: '"``.
     """
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
@@ -29,8 +32,8 @@ class Overrides(DictAction):
                     f"{option_string})",
                 )
             try:
-                read[key] = _spelled(_value(text))
-            except (AssertionError, ValueError, SyntaxError, RecursionError) as error:
+                read[key] = _spelled(key, _value(text.strip()))
+            except _UNREADABLE as error:
                 raise argparse.ArgumentError(
                     self,
                     f"{value}: {error}. A value is written as in a config, such as 0.1, [a,b], "
@@ -41,28 +44,34 @@ class Overrides(DictAction):
 
 
 def _value(text: str) -> Any:
-    has_dict = text.startswith(_BRACKETS) and ("{" in text or "dict(" in text)
-    if not has_dict and "'" not in text and '"' not in text:
-        return DictAction._parse_iterable(text)
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-        value = _evaluated(node)
-    except (ValueError, SyntaxError) as error:
-        if has_dict:
+        items = [_evaluated(item) for item in _items(text)]
+    except _UNREADABLE as error:
+        if _PYTHON.match(text):
             raise ValueError("it is no literal of Python") from error
-        return DictAction._parse_iterable(text)  # a text that holds an apostrophe
-    # As mmengine has it, commas without brackets make a list.
-    bare = isinstance(value, tuple) and not text.strip().startswith("(")
-    return list(value) if bare else value
+        return DictAction._parse_iterable(text)
+    if not _has_dict_or_quote(text):
+        return DictAction._parse_iterable(text)
+    one = len(items) == 1 and not text.endswith(",")
+    return items[0] if one else items  # commas without brackets make a list
 
 
-def _spelled(value: Any) -> Any:
-    """``value`` with infinity as text: mmengine writes the number so that no config reads it."""
-    if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_spelled(item) for item in value)
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
+def _items(text: str) -> list[ast.expr]:
+    """What stands between the outermost commas of ``text``."""
+    tree = ast.parse(f"[{text}]", mode="eval").body
+    if isinstance(tree, ast.List):
+        return tree.elts
+    raise ValueError("brackets end before the value does")
+
+
+def _has_dict_or_quote(text: str) -> bool:
+    return any(sign in text for sign in ("'", '"', "{", "dict("))
+
+
+def _spelled(key: str, value: Any) -> Any:
+    """Infinite decibels as text: mmengine writes the number so that no config can be read."""
+    infinite = isinstance(value, float) and math.isinf(value)
+    return str(value) if infinite and key.split(".")[-1] == "snr_db" else value
 
 
 def _evaluated(node: ast.expr) -> Any:

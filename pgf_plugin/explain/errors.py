@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
 from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
 
@@ -27,9 +28,11 @@ def errors_of(model: nn.Module) -> Errors:
     """The errors that fit the loss that a model is trained by.
 
     Wrong classes where the loss is one of classes, the share of wrong labels where it is one of
-    labels that may hold together, else absolute errors.
+    labels that may hold together, else absolute errors. A wrapper is measured as what it wraps.
     """
     loss = getattr(model, "loss", None)
+    if loss is None and isinstance(inner := getattr(model, "model", None), nn.Module):
+        return errors_of(inner)
     if isinstance(loss, MSAClassificationLoss):
         return Errors("error rate", _wrong_class)
     if isinstance(loss, MSAMultilabelLoss):
@@ -38,6 +41,12 @@ def errors_of(model: nn.Module) -> Errors:
 
 
 def _absolute(predictions: NDArray, labels: NDArray) -> NDArray:
+    if predictions.shape != labels.shape:
+        raise ConfigError(
+            f"the model gives {predictions.shape[1]} scores an utterance and the data have "
+            f"{labels.shape[1]} labels, and its loss is neither MSAClassificationLoss nor "
+            "MSAMultilabelLoss, so how wrong it is cannot be told: set model.loss to one of them"
+        )
     return np.abs(predictions - labels).mean(1)
 
 

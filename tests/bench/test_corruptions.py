@@ -225,6 +225,6 @@ def test_the_shipped_benches_are_planned(name, tmp_path):
     assert all(trial.corruptions for trial in trials)
     if name == "noise":
         planted = {t.dataset: t.config.test_dataloader.dataset.planted.snr_db for t in trials}
-        assert planted == {"0 dB": 0.0, "-10 dB": -10.0, "noise": -math.inf}
+        assert planted == {"0 dB": 0.0, "-10 dB": -10.0, "noise": "-inf"}
         assert models["PGF-Net, bank normalised"].config.model.bank.norm is True
         assert all(t.config.model.feature_dims == dict(audio=5, vision=20) for t in trials)

@@ -117,11 +117,28 @@ def test_executors_of_the_command_line_are_checked(
     assert problem in capsys.readouterr().out
 
 
+def test_a_bench_that_is_none_is_told_and_not_opened(config_file, tmp_path, capsys):
+    config_file.write_text(config_file.read_text() + "bench = 'x'\n")
+    assert main(["bench", str(config_file), "--dry-run", "--work-dir", str(tmp_path / "out")]) == 1
+    assert "the config has no bench" in capsys.readouterr().out
+
+
+def test_the_executor_is_checked_beside_other_problems(config_file, tmp_path, capsys):
+    config_file.write_text(config_file.read_text() + "bench['titel'] = 'x'\n")
+    command = ["bench", str(config_file), "--dry-run", "--work-dir", str(tmp_path / "out")]
+    assert main([*command, "--executor", "local", "--workers", "0"]) == 1
+    told = capsys.readouterr().out
+    assert "titel" in told
+    assert "workers must be an integer >= 1" in told
+
+
 def test_datasets_are_chosen_by_name(config_file, tmp_path, capsys):
     entry = "f'{n} of them': dict(dataset=dict(num_samples=n))"
     several = f"bench['datasets'] = {{{entry} for n in (8, 12)}}"
     config_file.write_text(f"{config_file.read_text()}\n{several}\n")
     few = ["--models", "Text only", "--seeds", "0", "--work-dir", str(tmp_path / "out")]
+    paper = "dict(model='X', source='Y', dataset='8 of them', metrics=dict(MAE=1.0))"
+    config_file.write_text(f"{config_file.read_text()}bench['published'] = [{paper}]\n")
     command = ["bench", str(config_file), "--dry-run", *few, "--datasets"]
     assert main([*command, "12 of them"]) == 0
     printed = capsys.readouterr().out

@@ -88,3 +88,16 @@ def test_the_time_is_taken_in_the_precision_of_the_training(config_file, tmp_pat
             module.register_forward_hook(lambda module, args, output: seen.add(output.dtype))
     assert milliseconds_per_utterance(runner, passes=1) > 0
     assert seen == {dtype}
+
+
+def test_the_time_of_a_slow_model_is_taken_once(config_file, tmp_path, monkeypatch):
+    (trial,) = plan_trials(Config.fromfile(config_file), tmp_path, models=["PGF-Net"], seeds=[0])
+    runner = Runner.from_cfg(trial.config)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    passes = []
+    runner.model.register_forward_hook(lambda *_: passes.append(1))
+    milliseconds_per_utterance(runner)
+    once, passes[:] = len(passes) // 3, []
+    monkeypatch.setattr("pgf_plugin.bench.execute._LONG_ENOUGH", 0.0)
+    milliseconds_per_utterance(runner)
+    assert len(passes) == once > 0

@@ -74,7 +74,7 @@ def test_labels_that_do_not_fit_are_named(weight, scores, label, message):
         MSAMultilabelLoss(weight)(torch.zeros(1, scores), torch.tensor(label))
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), [], [1.0, 0.0], "2"])
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), "-inf", [], [1.0, 0.0], "2"])
 def test_weights_that_cannot_be(weight):
     with pytest.raises(ValueError, match=r"MSAMultilabelLoss\.pos_weight"):
         MSAMultilabelLoss(weight)

@@ -154,7 +154,7 @@ def test_an_untrained_adapter_is_the_identity():
     assert torch.equal(PGFAdapter(WIDTH)(fused), fused)
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, float("inf"), float("nan"), "1", True])
+@pytest.mark.parametrize("scale", [0, -1.0, float("inf"), "inf", float("nan"), "1", True])
 def test_the_scale_of_an_adapter_must_be_positive(scale):
     with pytest.raises(ValueError, match="init_scale must be a finite number > 0, got"):
         PGFAdapter(WIDTH, init_scale=scale)
