@@ -10,6 +10,7 @@ bench = dict(
     },
     sweep={"model.block.gate.init_bias": [3.0, 1.0, 0.0]},
     seeds=[0, 1, 2, 3, 4],
+    reference="PGF-Net (init_bias=3.0)",
 )
 # The model's own config knows audio alone.
 model = dict(feature_dims=dict(audio=5, vision=20))
