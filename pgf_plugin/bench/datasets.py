@@ -33,14 +33,14 @@ def keep_datasets(bench: Any, names: Sequence[str]) -> None:
     Raises:
         ConfigError: for a name that the bench has not.
     """
-    entries = bench.get("datasets") if isinstance(bench, dict) else None
-    if entries is not None and not isinstance(entries, dict):
+    entries = (bench.get("datasets") or {}) if isinstance(bench, dict) else {}
+    if not isinstance(entries, dict):
         return  # the schema tells what is wrong with them
     for name in names:
-        if name not in (entries or {}):
+        if name not in entries:
             raise ConfigError(
-                f"--datasets {name!r}: the bench has {list(entries or {}) or 'no bench.datasets'}."
-                f"{did_you_mean(name, entries or {})}"
+                f"--datasets {name!r}: the bench has {list(entries) or 'no bench.datasets'}."
+                f"{did_you_mean(name, entries)}"
             )
     bench["datasets"] = {name: entry for name, entry in entries.items() if name in names}
     if isinstance(published := bench.get("published"), list | tuple):
