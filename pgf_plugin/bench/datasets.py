@@ -25,6 +25,25 @@ ENTRY_KEYS = ("config", "data_root", "dataset", *_TOLD, *_REPLACED)
 ``dataset``, arguments that all three datasets share; and those that the config may set itself."""
 
 
+def check_chosen(kind: str, names: Sequence[str], entries: Mapping[str, Any]) -> None:
+    """See that ``--models`` or ``--datasets`` names what the bench has.
+
+    Args:
+        kind: ``'models'`` or ``'datasets'``.
+        names: what was chosen.
+        entries: those of the bench.
+
+    Raises:
+        ConfigError: for a name that the bench has not.
+    """
+    for name in names:
+        if name not in entries:
+            raise ConfigError(
+                f"--{kind} {name!r}: the bench has {list(entries) or f'no bench.{kind}'}."
+                f"{did_you_mean(name, entries)}"
+            )
+
+
 def keep_datasets(bench: Any, names: Sequence[str]) -> None:
     """Leave only the data sets ``names`` in the ``bench`` of a config, which is changed.
 
@@ -36,12 +55,7 @@ def keep_datasets(bench: Any, names: Sequence[str]) -> None:
     entries = (bench.get("datasets") or {}) if isinstance(bench, dict) else {}
     if not isinstance(entries, dict):
         return  # the schema tells what is wrong with them
-    for name in names:
-        if name not in entries:
-            raise ConfigError(
-                f"--datasets {name!r}: the bench has {list(entries) or 'no bench.datasets'}."
-                f"{did_you_mean(name, entries)}"
-            )
+    check_chosen("datasets", names, entries)
     bench["datasets"] = {name: entry for name, entry in entries.items() if name in names}
     if isinstance(published := bench.get("published"), list | tuple):
         left_out = entries.keys() - set(names)

@@ -1,6 +1,6 @@
 """``pgf bench --dry-run``: the trials, what they would cost, and what could not work."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,11 +131,10 @@ def _problems(
         for problem in problems
     ]
     if not checked[BENCH]:
-        found += filter(None, [_models_problem(config.bench, options["models"])])
+        found += _refusals(check_models, config.bench, options["models"])
     bench = config.get("bench")
     if isinstance(bench, dict) and not any(text.startswith("bench.executor") for text in found):
-        cannot_run = _executor_problem(executor or bench.get("executor"), workers)
-        found += filter(None, [cannot_run])
+        found += _refusals(build, executor or bench.get("executor"), workers=workers)
     told = set()
     for label, trial in compose_models(config, **options):
         if not isinstance(trial, Config):
@@ -157,22 +156,13 @@ def _names_of(trial: Trial) -> set[str]:
     return {trial.label, ALL_MODELS, BENCH}
 
 
-def _models_problem(bench: Mapping[str, Any], models: Sequence[str] | None) -> str | None:
-    """What is wrong with ``--models``."""
+def _refusals(check: Callable[..., Any], *arguments: Any, **options: Any) -> list[str]:
+    """What ``check`` refuses, with these arguments; empty where it passes."""
     try:
-        check_models(bench, models)
-    except ConfigError as error:
-        return str(error)
-    return None
-
-
-def _executor_problem(executor: Any, workers: Any) -> str | None:
-    """What is wrong with the executor that a config or a command line names."""
-    try:
-        build(executor, workers=workers)
+        check(*arguments, **options)
     except (ConfigError, MissingExtraError) as error:
-        return str(error)
-    return None
+        return [str(error)]
+    return []
 
 
 def _state(trial: Trial) -> str:

@@ -9,13 +9,14 @@ from mmengine.config import Config
 
 from pgf_plugin.bench.compose import Entry, apply_places, compose
 from pgf_plugin.bench.corruptions import CorruptedTest, Corruption, read_corruptions
+from pgf_plugin.bench.datasets import check_chosen
 from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.bench.schema import bench_problems
 from pgf_plugin.bench.selection import DEFAULT_METRIC, metric_of, select_by
 from pgf_plugin.bench.settings import Options, expand_settings, key_problems
 from pgf_plugin.config import apply_options, config_error
-from pgf_plugin.errors import ConfigError, check_positive_int, did_you_mean
+from pgf_plugin.errors import ConfigError, check_positive_int
 
 
 class Trial(NamedTuple):
@@ -194,11 +195,7 @@ def check_models(bench: Mapping[str, Any], models: Sequence[str] | None) -> None
         ConfigError: if it does not.
     """
     entries = bench["models"]
-    for name in models or ():
-        if name not in entries:
-            raise ConfigError(
-                f"--models {name!r}: the bench has {list(entries)}.{did_you_mean(name, entries)}"
-            )
+    check_chosen("models", models or (), entries)
     reference = bench.get("reference")
     if models and reference in entries and reference not in models:
         raise ConfigError(

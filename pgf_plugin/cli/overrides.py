@@ -44,13 +44,13 @@ class Overrides(DictAction):
 
 
 def _value(text: str) -> Any:
+    if not any(sign in text for sign in ("'", '"', "{", "dict(")):
+        return DictAction._parse_iterable(text)
     try:
         items = [_evaluated(item) for item in _items(text)]
     except _UNREADABLE as error:
         if _PYTHON.match(text):
             raise ValueError("it is no literal of Python") from error
-        return DictAction._parse_iterable(text)
-    if not _has_dict_or_quote(text):
         return DictAction._parse_iterable(text)
     one = len(items) == 1 and not text.endswith(",")
     return items[0] if one else items  # commas without brackets make a list
@@ -62,10 +62,6 @@ def _items(text: str) -> list[ast.expr]:
     if isinstance(tree, ast.List):
         return tree.elts
     raise ValueError("brackets end before the value does")
-
-
-def _has_dict_or_quote(text: str) -> bool:
-    return any(sign in text for sign in ("'", '"', "{", "dict("))
 
 
 def _spelled(key: str, value: Any) -> Any:
