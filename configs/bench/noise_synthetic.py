@@ -13,7 +13,7 @@ bench = dict(
         "noise added, SNR in dB": dict(
             transform=dict(type="GaussianNoise"),
             vary="snr_db",
-            values=[10, 0, -10, float("-inf")],
+            values=[10, 0, -10, "-inf"],
         ),
         "missing steps of audio and vision, share": dict(
             transform=dict(type="MissingSteps"),

@@ -218,6 +218,9 @@ def test_a_corruption_that_the_data_have_no_place_for_is_refused(config_file):
 @pytest.mark.parametrize("name", ["noise", "noise_synthetic"])
 def test_the_shipped_benches_are_planned(name, tmp_path):
     config = load_config(str(config_root() / "bench" / f"{name}.py"))
+    shown = tmp_path / "shown.py"  # what `pgf config show` prints
+    shown.write_text(config.pretty_text, encoding="utf-8")
+    assert load_config(str(shown)).to_dict() == config.to_dict()
     assert not any(check_bench(config).values())
     trials = plan_trials(config, tmp_path, seeds=[0])
     models = {trial.model: trial for trial in trials}

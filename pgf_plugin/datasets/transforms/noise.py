@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pgf_plugin.datasets.base import Sample
 
 
+Decibels = float | Literal["-inf", "inf"]
+"""Infinite ones as text, too, as in :func:`~pgf_plugin.errors.check_decibels`."""
+
+
 @TRANSFORMS.register_module()
 class GaussianNoise(RandomTransform):
     """Adds white Gaussian noise to the features of a modality.
@@ -30,8 +34,8 @@ class GaussianNoise(RandomTransform):
 
     Args:
         snr_db: ratio of signal to noise power in dB, for audio and vision, or modality to ratio.
-            ``inf`` leaves the features alone; ``-inf`` leaves noise of the signal's power in the
-            place of the signal.
+            ``'inf'`` leaves the features alone; ``'-inf'`` leaves noise of the signal's power in
+            the place of the signal.
         seed: of the noise.
         per_epoch: whether every epoch draws anew.
 
@@ -40,7 +44,7 @@ class GaussianNoise(RandomTransform):
     """
 
     def __init__(
-        self, snr_db: float | Mapping[str, float], seed: int = 0, per_epoch: bool = False
+        self, snr_db: Decibels | Mapping[str, Decibels], seed: int = 0, per_epoch: bool = False
     ) -> None:
         super().__init__(seed, per_epoch)
         self.snr_db = by_modality("snr_db", snr_db, check_decibels)
