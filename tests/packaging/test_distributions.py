@@ -3,8 +3,6 @@
 import zipfile
 from pathlib import Path
 
-import pytest
-
 PROBE = """
 import pgf_plugin, sys
 from importlib.metadata import version
@@ -12,11 +10,6 @@ from pgf_plugin.cli import main
 print(pgf_plugin.__file__, version("pgf-plugin"))
 sys.exit(main(["list"]) or main(["params", "pgf_net/pgf_net_bert-base_mosi.py"]))
 """
-
-
-@pytest.fixture(params=["wheel", "sdist"])
-def installed(request, wheels, environment_with):
-    return environment_with(wheels[request.param])
 
 
 def test_everything_is_packed(wheels, root):
@@ -30,13 +23,16 @@ def test_everything_is_packed(wheels, root):
         f"pgf_plugin/{path.relative_to(root).as_posix()}"
         for path in (root / "configs").rglob("*.py")
     }
+    contents = []
     for wheel in wheels.values():
         with zipfile.ZipFile(wheel) as archive:
-            packed = {name for name in archive.namelist() if name.endswith(".py")}
-        assert packed == expected
+            contents.append({file.filename: file.CRC for file in archive.infolist()})
+    assert {name for name in contents[0] if name.endswith(".py")} == expected
+    assert contents[0] == contents[1]
 
 
-def test_configs_and_commands_outside_a_checkout(installed, run, root, tmp_path):
+def test_configs_and_commands_outside_a_checkout(wheels, environment_with, run, root, tmp_path):
+    installed = environment_with(wheels["sdist"])  # which holds what the other does
     empty = tmp_path / "empty"
     empty.mkdir()
     listed = run(installed / "bin" / "pgf", "config", "list", cwd=empty)
