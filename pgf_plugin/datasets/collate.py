@@ -85,19 +85,20 @@ def pad(
     steps = max(1, *counts) if length is None else length
     shape = (len(sequences), steps, *sequences[0].shape[1:])
     dtype = sequences[0].dtype
-    # Filling a small batch at once costs less than filling it row by row. The memory is torch's:
-    # numpy's is given back and faulted in again from batch to batch.
+    # Filling a small batch at once costs less than filling it row by row. Of a large one the memory
+    # is torch's: numpy's would be given back and faulted in again from batch to batch.
     small = dtype.itemsize * prod(shape) <= _SMALL_BYTES
-    if small:
-        padded = torch.full(shape, fill, dtype=_torch_dtype(dtype))
-    else:
-        padded = torch.empty(shape, dtype=_torch_dtype(dtype))
-    for row, sequence, count in zip(padded.numpy(), sequences, counts, strict=True):
+    padded = (
+        np.full(shape, fill, dtype)
+        if small
+        else torch.empty(shape, dtype=_torch_dtype(dtype)).numpy()
+    )
+    for row, sequence, count in zip(padded, sequences, counts, strict=True):
         row[:count] = sequence
         if not small:
             row[count:] = fill
     mask = np.arange(steps) < np.array(counts)[:, None]  # (B, T)
-    return padded, torch.from_numpy(mask)
+    return torch.from_numpy(padded), torch.from_numpy(mask)
 
 
 @lru_cache(maxsize=16)
