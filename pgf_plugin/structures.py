@@ -72,11 +72,11 @@ class MaskedSequence(NamedTuple):
         """Reduce to (B, D).
 
         Args:
-            how: ``'cls'`` for the first step, ``'mean'`` for the mean over the real steps (zero
-                for a sample that has none).
+            how: ``'cls'`` for the first step, ``'mean'`` for the mean over the real steps; zero
+                for a sample that has none.
         """
         if how == "cls":
-            return self.values[:, 0]
+            return self.values[:, 0].masked_fill(~self.mask.any(dim=1, keepdim=True), 0.0)
         total = self.values.masked_fill(~self.mask.unsqueeze(-1), 0.0).sum(1)  # (B, D)
         return total / self.mask.sum(1, keepdim=True).clamp(min=1)
 

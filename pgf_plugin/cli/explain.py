@@ -62,6 +62,12 @@ def run(args: argparse.Namespace) -> int:
     given = read_word_times(existing_file(args.word_times)) if args.word_times else {}
     key = f"{args.split}_dataloader"
     cfg = checked_config_from(args, needs=(key,))
+    if (cfg[key].get("collate_fn") or {}).get("truncate"):
+        raise ConfigError(
+            f"{key}.collate_fn.truncate is True, and an utterance that is cut has no times of its "
+            f"tokens and steps: --cfg-options {key}.collate_fn.truncate=False "
+            f"{key}.collate_fn.pad_to=None"
+        )
     init_default_scope(cfg.get("default_scope") or "pgf_plugin")
     model = MODELS.build(cfg.model)
     used = list(getattr(model, "feature_dims", ()))

@@ -59,6 +59,7 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
         lambda: relations.check_tokenizers(cfg),
         lambda: relations.check_features(cfg, checker),
         lambda: relations.check_monitors(cfg, checker),
+        lambda: relations.check_averaging(cfg, checker),
     ):
         problems += isolated("config", check)
     return unique(problems)

@@ -122,6 +122,23 @@ def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pro
                 )
 
 
+def check_averaging(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:
+    """A hook that averages weights, for a model whose state grows: the engine fails at a step."""
+    model, hooks = cfg.get("model"), cfg.get("custom_hooks")
+    if not isinstance(model, Mapping) or not isinstance(hooks, list | tuple):
+        return
+    kind = checker.resolve("model", model.get("type"), SLOTS["model"])
+    if getattr(kind, "can_be_averaged", True):
+        return
+    for position, node in enumerate(hooks):
+        if type_name(node) == "EMAHook":
+            yield Problem(
+                f"custom_hooks[{position}]",
+                f"is EMAHook, which cannot average {model['type']}: its state grows in training. "
+                "Leave the hook out, or choose a schedule without it",
+            )
+
+
 def _monitors(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     hooks = cfg.get("default_hooks")
     for name, hook in hooks.items() if isinstance(hooks, Mapping) else ():

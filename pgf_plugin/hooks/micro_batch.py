@@ -1,8 +1,10 @@
 """Batches that are computed in parts, for devices whose memory they do not fit."""
 
+import logging
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
@@ -41,6 +43,14 @@ class MicroBatchHook(Hook):
             raise ConfigError(
                 f"MicroBatchHook cannot split the steps of {type(model).__name__}, which has a "
                 "train_step of its own: give train_dataloader a smaller batch_size instead"
+            )
+
+        if "train_step" in vars(model):
+            print_log(
+                "MicroBatchHook takes the place of the compiled train_step: `compile` is without "
+                "effect",
+                "current",
+                logging.WARNING,
             )
 
         def train_step(data: dict[str, Any], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, check_one_of, check_positive_int
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.structures import MODALITIES, MSADataSample, MSAOutput, stack_labels
 
@@ -37,10 +37,12 @@ class MSAModel(BaseModel):
 
     Attributes:
         available_outputs: names that ``outputs`` of :meth:`forward` accepts.
+        can_be_averaged: whether its state keeps its shapes in training, as ``EMAHook`` presumes.
     """
 
     available_outputs: tuple[str, ...] = ()
     parameter_group: ClassVar[str] = "fusion"
+    can_be_averaged: ClassVar[bool] = True
     head: nn.Module
 
     def __init__(
@@ -144,8 +146,11 @@ def task_loss(
         ValueError: for another number of samples than rows, or a sample without label.
     """
     _check_count("loss", data_samples or [], prediction)
-    label = stack_labels(data_samples or []).to(prediction.device, non_blocking=True)
-    return loss(prediction, label)
+    label = stack_labels(data_samples or [])
+    check: Any = getattr(loss, "check", None)
+    if check is not None and label.device != prediction.device:
+        check(prediction, label)  # here: to read labels back, the host would wait for the GPU
+    return loss(prediction, label.to(prediction.device, non_blocking=True))
 
 
 def with_predictions(
@@ -191,6 +196,11 @@ def check_feature_dims(feature_dims: Mapping[str, int | None]) -> dict[str, int]
         ValueError: for an unknown modality or a width below 1.
     """
     allowed = MODALITIES[1:]
+    if not isinstance(feature_dims, Mapping):
+        raise ConfigError(
+            f"model.feature_dims must be a dict of the width of each modality, such as dict("
+            f"audio=5, vision=20), got {feature_dims!r}"
+        )
     for name, width in feature_dims.items():
         check_one_of("a key of model.feature_dims", name, allowed)
         if width is not None:

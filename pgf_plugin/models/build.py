@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.registry import MODELS
 
 ComponentConfig = dict[str, Any] | nn.Module
@@ -21,3 +22,22 @@ def build_module(component: ComponentConfig, **defaults: Any) -> nn.Module:
     if isinstance(component, nn.Module):
         return component
     return MODELS.build(component, default_args=defaults or None)
+
+
+def one_each(key: str, component: ComponentConfig, count: int) -> ComponentConfig:
+    """``component``, of which ``count`` are built.
+
+    Raises:
+        ConfigError: naming ``key``, if it or a part of it is a module, which all would share.
+    """
+    if count < 2:
+        return component
+    if isinstance(component, nn.Module):
+        raise ConfigError(
+            f"{key} is a {type(component).__name__} that is built already, and {count} would be "
+            "one module: give its config, dict(type=…)"
+        )
+    for name, part in component.items():
+        if isinstance(part, dict | nn.Module):
+            one_each(f"{key}.{name}", part, count)
+    return component

@@ -51,7 +51,7 @@ class UnimodalLabelBank(nn.Module):
         if fresh:
             self._resize(len(self.rows))
             new = self.visits[rows] == 0
-            self.labels[rows[new]] = label[new].to(self.labels).unsqueeze(1)
+            self.labels[rows[new]] = label.to(self.labels)[new].unsqueeze(1)
         return rows
 
     def labels_of(self, name: str, rows: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_positive_int
+from pgf_plugin.errors import ConfigError, check_positive_int
 from pgf_plugin.models.base import Fused
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.tensor_fusion import TensorFusionModel, with_one
@@ -62,7 +62,12 @@ class LMF(TensorFusionModel):
         )
         check_positive_int("rank", rank)
         self.head = build_module(head or {"type": "LMFHead"}, in_features=rank)
-        scores: Any = self.head.out_features
+        scores: Any = getattr(self.head, "out_features", None)
+        if not isinstance(scores, int):
+            raise ConfigError(
+                f"model.head must have out_features, the number of scores, which the factors take "
+                f"from it: {type(self.head).__name__} has none; use LMFHead, or give it one"
+            )
         self.factors = nn.ParameterDict(
             {
                 name: nn.init.xavier_normal_(torch.empty(rank, width, scores))

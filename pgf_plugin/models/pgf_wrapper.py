@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.errors import check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
-from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.build import ComponentConfig, build_module, one_each
 from pgf_plugin.models.encoders.hf_text import intercept
 from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
 from pgf_plugin.models.name_patterns import describe_stacks, match_names
@@ -121,10 +121,9 @@ class PGFWrapper(BaseModel):
             return nn.ModuleList()
         self.hidden_size = hidden_size or _width_of(self.model)
         bank_width = None if self.bank is None else self.bank.width
+        config = one_each("model.block", block or {"type": "PGFBlock"}, len(self.layer_names))
         return nn.ModuleList(
-            build_module(
-                block or {"type": "PGFBlock"}, hidden_size=self.hidden_size, bank_width=bank_width
-            )
+            build_module(config, hidden_size=self.hidden_size, bank_width=bank_width)
             for _ in self.layer_names
         )
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
-from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.build import ComponentConfig, build_module, one_each
 from pgf_plugin.models.by_modality import by_modality
 from pgf_plugin.models.encoders.subnets import LSTMSubNet
 from pgf_plugin.models.label_bank import FUSION, UnimodalLabelBank
@@ -31,6 +31,7 @@ class SelfMM(MSAModel):
     :class:`~pgf_plugin.models.label_bank.UnimodalLabelBank`, and that checkpoints hold.
 
     The defaults are MMSA's for MOSI. In distributed training each process has a bank of its own.
+    The bank grows, so that ``EMAHook`` cannot average the model.
 
     Args:
         encoder: any text encoder.
@@ -51,6 +52,7 @@ class SelfMM(MSAModel):
     """
 
     available_outputs = ("modality_features",)
+    can_be_averaged = False
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class SelfMM(MSAModel):
                 for name in tasks
             }
         )
-        kind = head or {"type": "SelfMMHead"}
+        kind = one_each("model.head", head or {"type": "SelfMMHead"}, len(tasks))
         self.head = build_module(kind, in_features=hidden[FUSION])
         self.unimodal_heads = nn.ModuleDict(
             {name: build_module(kind, in_features=hidden[name]) for name in tasks[1:]}

@@ -1,6 +1,7 @@
 """TFN: the outer product of all modalities."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -101,9 +102,10 @@ class TFNHead(nn.Module):
         check_positive_int("hidden_features", hidden_features)
         check_positive_int("out_features", out_features)
         self.label_range = label_range
-        if label_range is not None and not label_range[0] < label_range[1]:
+        if label_range is not None and not _is_range(label_range):
             raise ValueError(
-                f"label_range must be two numbers, the lower one first, or None, got {label_range}"
+                "label_range must be two numbers, the lower one first, or None, got "
+                f"{label_range!r}"
             )
         self.layers = nn.Sequential(
             nn.Dropout(check_fraction("dropout", dropout)),
@@ -121,3 +123,8 @@ class TFNHead(nn.Module):
             return scores
         low, high = self.label_range
         return torch.sigmoid(scores) * (high - low) + low
+
+
+def _is_range(value: Any) -> bool:
+    pair = isinstance(value, list | tuple) and len(value) == 2
+    return pair and all(isinstance(end, int | float) for end in value) and value[0] < value[1]

@@ -104,6 +104,15 @@ def test_every_mistake_is_told_at_once(cfg):
         assert re.search(message, found[key], re.S), f"{key}: {found[key]}"
 
 
+@pytest.mark.engine
+def test_weights_of_a_state_that_grows_are_not_averaged():
+    cfg = load_config("self_mm/self_mm_minilm_synthetic")
+    assert told(cfg) == {}
+    cfg.custom_hooks = [{"type": "EMAHook", "momentum": 0.02, "begin_epoch": 2}]
+    assert told(cfg).keys() == {"custom_hooks[0]"}
+    assert "cannot average SelfMM" in told(cfg)["custom_hooks[0]"]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

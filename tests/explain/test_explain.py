@@ -54,6 +54,14 @@ def test_data_and_pictures(checkpoint, small_encoder, tmp_path, capsys):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
 
 
+def test_utterances_that_are_cut_are_refused(checkpoint, small_encoder, capsys):
+    key = "test_dataloader.collate_fn"
+    cut = [f"{key}.pad_to.text=4", f"{key}.truncate=True"]
+    argv = ["explain", CONFIG, str(checkpoint), "--encoder", str(small_encoder), *SMALL, *cut]
+    assert main(argv) == 1
+    assert f"{key}.truncate is True" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("task", ["3class", "multilabel"])
 def test_classes_and_labels_are_measured_by_their_error_rate(task, small_encoder, tmp_path, capsys):
     pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")

@@ -79,6 +79,16 @@ def test_a_model_with_its_own_step_is_refused(tmp_path, monkeypatch):
         trained(tmp_path, "own", [dict(type="MicroBatchHook", size=2)])
 
 
+def test_a_compiled_step_is_told_to_be_without_effect(tmp_path, monkeypatch):
+    def compile_nothing(self, target):
+        setattr(self.model, target, getattr(self.model, target))
+
+    monkeypatch.setattr(Runner, "_maybe_compile", compile_nothing)
+    trained(tmp_path, "parts", [dict(type="MicroBatchHook", size=2)], log_level="WARNING")
+    (log,) = (tmp_path / "parts").glob("*/*.log")
+    assert "`compile` is without effect" in log.read_text()
+
+
 @pytest.mark.parametrize("size", [0, 1.5, True])
 def test_a_size_that_is_none_is_refused(size):
     with pytest.raises(ValueError, match=r"MicroBatchHook\.size must be an integer >= 1"):

@@ -204,3 +204,15 @@ def test_check_tells_one_problem_at_its_key(key, value, message):
     assert problem.key == key
     with pytest.raises(ValueError, match=message):
         raise ValueError(problem.message)
+
+
+@pytest.mark.parametrize(
+    ("block", "key"),
+    [
+        (nn.Identity(), "model.block is a Identity"),
+        ({"type": "PGFBlock", "gate": nn.Identity()}, "model.block.gate is a Identity"),
+    ],
+)
+def test_a_part_that_is_built_already_is_not_shared_by_the_layers(block, key):
+    with pytest.raises(ValueError, match=f"{key} that is built already, and 3 would be one"):
+        build(block=block)

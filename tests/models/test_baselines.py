@@ -3,6 +3,7 @@
 import pytest
 import torch
 from random_batch import DIMS, architecture, random_inputs
+from torch import nn
 
 from pgf_plugin.models.build import build_module
 
@@ -58,11 +59,17 @@ def test_a_bad_setting_is_named_before_the_encoder_loads(name, settings, message
     [
         ({"pooling": "max"}, r"pooling must be one of 'cls', 'mean', got 'max'"),
         ({"feature_dims": {"audio": 0}}, r"model.feature_dims.audio must be .* got 0"),
+        ({"feature_dims": ["audio"]}, r"model.feature_dims must be a dict .* got \['audio'\]"),
+        ({"type": "LMF", "head": nn.Identity()}, "model.head must have out_features.*Identity"),
+        (
+            {"type": "TFN", "head": {"type": "TFNHead", "label_range": 3}},
+            "label_range must be two numbers, .* got 3",
+        ),
         ({"head": {"type": "MSARegressionHead", "dropout": 1}}, r"dropout must be .* got 1"),
         ({"loss": {"type": "MSARegressionLoss", "kind": "mae"}}, r"kind must be one of 'l1'"),
     ],
 )
-def test_a_bad_setting_of_the_text_only_net(settings, message):
+def test_a_bad_setting_of_another_net(settings, message):
     encoder = {"type": "HFTextEncoder", "architecture": architecture()}
     with pytest.raises(ValueError, match=message):
         build_module({"type": "TextOnlyNet", "encoder": encoder, **settings})

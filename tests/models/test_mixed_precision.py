@@ -1,5 +1,6 @@
 """Autocast to bfloat16, on a CPU and on a GPU, and what a GPU computes against a CPU."""
 
+import math
 from copy import deepcopy
 
 import pytest
@@ -8,6 +9,10 @@ from contract import FEATURES, batch, every_model, untrained
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from random_batch import labelled, perturbed
 from torch import nn
+
+from pgf_plugin.models.fusions.adapter_mixture import AdapterMixture
+from pgf_plugin.registry import MODELS
+from pgf_plugin.structures import MaskedSequence
 
 
 def build(name, **settings):
@@ -49,8 +54,35 @@ def test_the_loss_of_bfloat16_is_near_that_of_float32(name):
     assert any(gradient.count_nonzero() for gradient in gradients)
 
 
+@pytest.mark.parametrize("kind", ["PGFGate", "PGFScalarGate"])
+def test_a_gate_near_1_still_lets_something_in(kind):
+    """Between 0.996 and 1 bfloat16 has no number, and the sigmoid's gradient would be zero."""
+    gate = MODELS.build(dict(type=kind, hidden_size=8, init_bias=7.0))
+    hidden, attended = torch.randn(2, 3, 8), torch.randn(2, 3, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = gate(hidden, attended)
+    torch.testing.assert_close(1 - value, torch.full_like(value, 1 - math.tanh(3.5)) / 2)
+    value.sum().backward()
+    biases = [each.grad for name, each in gate.named_parameters() if name.endswith("bias")]
+    assert biases
+    assert all(gradient.all() for gradient in biases)
+
+
+def test_what_an_adapter_adds_keeps_its_digits():
+    mixture = AdapterMixture(16, {"audio": 4}, bottleneck=8)
+    for adapter in mixture.adapters.values():
+        nn.init.normal_(adapter.up.weight, std=0.02)
+    hidden = torch.randn(2, 5, 16)
+    features = {"audio": MaskedSequence(torch.randn(2, 7, 4), torch.ones(2, 7, dtype=torch.bool))}
+    with torch.no_grad():
+        expected = mixture(hidden, features)[0] - hidden
+        with torch.autocast("cpu", torch.bfloat16):
+            change = mixture(hidden, features)[0] - hidden
+    assert (change - expected).norm() / expected.norm() < 0.03
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", ["PGFNet", "MulT", "MISA"])
+@every_model
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)])
 def test_a_gpu_computes_what_a_cpu_does(name, dtype, bound, monkeypatch):
     monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)

@@ -1,6 +1,7 @@
 """MMA's mixture: one adapter a modality, side by side, weighed by a router."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,12 +72,9 @@ class AdapterMixture(nn.Module):
             seen.append(masked_attention(hidden.unsqueeze(1), keys, keys, mask).squeeze(1))
             present.append(mask.any(dim=1))
         weights = self._route(torch.stack(seen, dim=2), torch.stack(present, dim=1))
+        adapters: Any = self.adapters.values()
         said = torch.stack(
-            [
-                adapter(value) - value
-                for adapter, value in zip(self.adapters.values(), seen, strict=True)
-            ],
-            dim=2,
+            [adapter.change(value) for adapter, value in zip(adapters, seen, strict=True)], dim=2
         )  # (B, L, M, D)
         return hidden + (weights.unsqueeze(-1) * said).sum(dim=2), weights
 

@@ -1,5 +1,6 @@
 """The gate that arbitrates, per dimension, between the language and what it looked at."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,6 +17,14 @@ class Gate(nn.Module):
     """
 
     floor = 0.0
+
+    def of(self, scores: Tensor) -> Tensor:
+        """The gate of scores, held; in float32 at least.
+
+        Half precision would round what is near 1 to 1, where nothing is let in.
+        """
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return self.held(scores.sigmoid())
 
     def held(self, gate: Tensor) -> Tensor:
         """The gate, squeezed from below into [``floor``, 1]."""
@@ -60,7 +69,7 @@ class PGFGate(Gate):
             scores = self.up(linear_of_both(hidden, attended, self.down.weight))
         else:
             scores = linear_of_both(hidden, attended, self.up.weight, self.up.bias)
-        return self.held(scores.sigmoid())
+        return self.of(scores)
 
 
 def linear_of_both(

@@ -30,4 +30,4 @@ class PGFScalarGate(Gate):
     def forward(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """(B, L, D) and (B, L, D) -> gate (B, L, D), the same for all D, in [``floor``, 1]."""
         scores = linear_of_both(hidden, attended, self.score.weight, self.score.bias)  # (B, L, 1)
-        return self.held(scores.sigmoid()).expand_as(hidden)
+        return self.of(scores).expand_as(hidden)

@@ -19,7 +19,19 @@ class MSAClassificationLoss(nn.Module):
         super().__init__()
 
     def forward(self, prediction: Tensor, label: Tensor) -> Tensor:
-        """Scores (B, C) and labels (B, 1) -> scalar.
+        """Scores (B, C) and labels (B, 1) -> scalar; labels on a GPU are not checked.
+
+        Raises:
+            ValueError: as :meth:`check`.
+        """
+        if label.device.type == "cpu":
+            self.check(prediction, label)
+        return F.cross_entropy(  # in float32, also under autocast
+            prediction.float(), label.squeeze(1).long()
+        )
+
+    def check(self, prediction: Tensor, label: Tensor) -> None:
+        """Check labels (B, 1) for scores (B, C).
 
         Raises:
             ValueError: for a single score a sample, another number of labels than one a sample,
@@ -47,4 +59,3 @@ class MSAClassificationLoss(nn.Module):
                 f"Set {_HEAD} to the number of classes, or use MSARegressionLoss for sentiment "
                 "scores"
             )
-        return F.cross_entropy(prediction.float(), numbers.long())  # also under autocast

@@ -3,7 +3,7 @@
 Each takes representations by modality, ``{name: (B, D)}``, over any number of modalities.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import torch
@@ -30,7 +30,7 @@ def similarity_loss(shared: Representations, n_moments: int = 5) -> Tensor:
     if not pairs:
         return moments.new_zeros(())
     first, second = zip(*pairs, strict=True)
-    return _discrepancy(moments[:, list(first)], moments[:, list(second)]) / len(pairs)
+    return _discrepancy(_chosen(moments, first, 1), _chosen(moments, second, 1)) / len(pairs)
 
 
 def central_moment_discrepancy(x: Tensor, y: Tensor, n_moments: int = 5) -> Tensor:
@@ -68,7 +68,7 @@ def difference_loss(private: Representations, shared: Representations) -> Tensor
     units = _centred_unit_rows(values)  # (2 M, B, D), private first
     pairs = [(m, number + m) for m in range(number)] + list(combinations(range(number), 2))
     first, second = zip(*pairs, strict=True)
-    return _overlap(units[list(first)], units[list(second)]) * len(pairs)
+    return _overlap(_chosen(units, first), _chosen(units, second)) * len(pairs)
 
 
 def orthogonality_loss(x: Tensor, y: Tensor) -> Tensor:
@@ -95,6 +95,11 @@ def reconstruction_loss(reconstructed: Representations, original: Representation
 
 def _stack(representations: Representations) -> Tensor:
     return torch.stack(list(representations.values()))  # (M, B, D)
+
+
+def _chosen(values: Tensor, places: Iterable[int], dim: int = 0) -> Tensor:
+    """The slices at ``places``; an index made of them would have to be copied to a GPU."""
+    return torch.stack([values.select(dim, place) for place in places], dim)
 
 
 def _central_moments(values: Tensor, n_moments: int) -> Tensor:

@@ -31,7 +31,19 @@ class MSAMultilabelLoss(nn.Module):
         self.register_buffer("pos_weight", torch.tensor(weights), persistent=False)
 
     def forward(self, prediction: Tensor, label: Tensor) -> Tensor:
-        """Scores (B, K) and labels (B, K) of 0 and 1 -> scalar.
+        """Scores (B, K) and labels (B, K) of 0 and 1 -> scalar; labels on a GPU are not checked.
+
+        Raises:
+            ValueError: as :meth:`check`.
+        """
+        if label.device.type == "cpu":
+            self.check(prediction, label)
+        return F.binary_cross_entropy_with_logits(
+            prediction.float(), label.float(), pos_weight=self.pos_weight
+        )
+
+    def check(self, prediction: Tensor, label: Tensor) -> None:
+        """Check labels (B, K) for scores (B, K).
 
         Raises:
             ValueError: for shapes that differ, another number of weights, or a label that is
@@ -56,6 +68,3 @@ class MSAMultilabelLoss(nn.Module):
                 f"({len(wrong)} of {label.numel()} labels of this batch): choose other labels of "
                 "the data (dataset.label), or MSARegressionLoss"
             )
-        return F.binary_cross_entropy_with_logits(
-            prediction.float(), label.float(), pos_weight=weights
-        )

@@ -42,9 +42,13 @@ class PGFAdapter(nn.Module):
 
     def forward(self, fused: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
+        return fused + self.change(fused)
+
+    def change(self, fused: Tensor) -> Tensor:
+        """What is added to the states, (B, L, D) -> (B, L, D)."""
         inner = self.narrow(self.norm(fused))  # (B, L, b)
         # The scale goes to the weights, which are smaller than what they give.
-        return fused + F.linear(inner, self.scale * self.up.weight, self.scale * self.up.bias)
+        return F.linear(inner, self.scale * self.up.weight, self.scale * self.up.bias)
 
     def narrow(self, states: Tensor) -> Tensor:
         """(B, L, D), normalised -> the bottleneck (B, L, b)."""

@@ -13,7 +13,7 @@ from pgf_plugin.errors import (
     did_you_mean,
     shown,
 )
-from pgf_plugin.models.build import ComponentConfig
+from pgf_plugin.models.build import ComponentConfig, one_each
 
 KEY, LAYERS_KEY = "model.adapter_bottlenecks", "model.adapter_layers"
 RULES = {"constant": ("width",), "linear": ("first", "last"), "geometric": ("first", "last")}
@@ -47,7 +47,7 @@ def layer_blocks(
     """
     fused = range(start, num_layers)
     if schedule is None and layers is None:
-        return [block] * len(fused)
+        return [one_each("model.block", block, len(fused))] * len(fused)
     chosen = list(fused) if layers is None else check_layers(layers, fused)
     if schedule is None:
         return [block if layer in chosen else _with_adapter(block, 0) for layer in fused]
