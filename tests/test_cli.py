@@ -20,9 +20,10 @@ from mmengine.runner import Runner
 from tiny_encoder import write_encoder
 
 from pgf_plugin.cli import main
-from pgf_plugin.cli.predict import reading
+from pgf_plugin.cli.predict import reading, told
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.config import list_configs, load_config
+from pgf_plugin.models import MSAClassificationLoss, MSAMultilabelLoss
 
 pytestmark = pytest.mark.engine
 
@@ -154,6 +155,15 @@ def test_predict_reads_text_alone(trained, encoder, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     score, named = re.fullmatch(r"([+-]\d+\.\d{3})  ([a-z ]+)  \(scale -3 to 3\)", line).groups()
     assert named == reading(float(score), 3.0)
+
+
+def test_predictions_of_classes_and_of_labels_are_named():
+    (line,) = told(torch.tensor([0.0, 2.0, 0.0]), MSAClassificationLoss(), None)
+    assert line == "class 1  (probability of class 0: 0.107, 1: 0.787, 2: 0.107)"
+    assert told(torch.tensor([1.0, -1.0]), MSAMultilabelLoss(), None) == [
+        "label 0: yes  (probability 0.731)",
+        "label 1: no  (probability 0.269)",
+    ]
 
 
 def test_predict_reads_every_modality(trained, encoder, tmp_path, capsys):

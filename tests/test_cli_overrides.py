@@ -1,9 +1,12 @@
 """``--cfg-options``: what a value on the command line means."""
 
+import argparse
+
 import pytest
 from mmengine.config import Config
 
 from pgf_plugin.cli import main
+from pgf_plugin.cli.overrides import ReaderOptions
 
 CONFIG = "pgf_net_minilm_synthetic"
 
@@ -65,3 +68,24 @@ def test_what_cannot_be_read_is_told_with_how_it_is_written(text, capsys):
     told = capsys.readouterr().err
     assert f"model.given={text}: " in told
     assert "A value is written as in a config" in told
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("label_column=my label", "my label"),
+        ("audio_file=my data/v1, all.pkl", "my data/v1, all.pkl"),
+        ("label_column=valence, arousal", ["valence", "arousal"]),
+        ("label_column=['a, b']", ["a, b"]),
+        ("id_column=0", 0),
+        ("word_shift=1", 1),
+        ("separator=,", ","),
+        ("separator=", ""),
+        ("paths_anywhere=True", True),
+        ("version=1.5", "1.5"),
+    ],
+)
+def test_options_of_readers_are_text_as_it_stands(option, value):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--option", nargs="+", action=ReaderOptions)
+    assert parser.parse_args(["--option", option]).option == {option.split("=")[0]: value}

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from pgf_plugin.cli import data_inspect
-from pgf_plugin.cli.options import Overrides
+from pgf_plugin.cli.overrides import ReaderOptions
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats import FORMATS, detect_format
 from pgf_plugin.datasets.source import STORE, load_data
@@ -43,7 +43,7 @@ def _add_convert(actions) -> None:
     convert.add_argument(
         "--option",
         nargs="+",
-        action=Overrides,
+        action=ReaderOptions,
         default={},
         metavar="KEY=VALUE",
         help="what the reader of the format takes",
@@ -168,6 +168,8 @@ def _config(folder: Path, table: FeatureTable) -> list[str]:
     }
     if has_texts:
         arguments["tokenizer"] = "ENCODER"
+    elif "text" in modalities:
+        arguments["text_features"] = True
     if len(document["splits"]) > 1:
         arguments["split_column"] = next(iter(document["splits"]))
     label = document["labels"]["label"]

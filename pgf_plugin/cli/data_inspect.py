@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pgf_plugin.cli.options import Overrides
+from pgf_plugin.cli.overrides import ReaderOptions
+from pgf_plugin.datasets.checks import canonical_split
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats import FORMATS
 from pgf_plugin.datasets.inspection import (
@@ -18,7 +19,6 @@ from pgf_plugin.datasets.inspection import (
 )
 from pgf_plugin.datasets.inspection.plots import save_plots
 from pgf_plugin.datasets.inspection.render import print_findings, print_report, report_console
-from pgf_plugin.datasets.inspection.splits import canonical_name
 from pgf_plugin.datasets.source import load_data
 from pgf_plugin.errors import DataError
 from pgf_plugin.json_files import json_text
@@ -70,7 +70,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option",
         nargs="+",
-        action=Overrides,
+        action=ReaderOptions,
         metavar="KEY=VALUE",
         help="options of the format's reader",
     )
@@ -130,7 +130,7 @@ def _expectations(args: argparse.Namespace) -> Expectations:
     if args.label_range is not None and not args.label_range[0] < args.label_range[1]:
         raise ValueError(f"--label-range must be LOW HIGH, LOW < HIGH, got {args.label_range}")
     return Expectations(
-        splits=tuple(dict.fromkeys(canonical_name(name) for name in args.splits)),
+        splits=tuple(dict.fromkeys(canonical_split(name) for name in args.splits)),
         feature_dims=args.feature_dims,
         label_range=args.label_range and tuple(args.label_range),
     )

@@ -12,6 +12,11 @@ _UNREADABLE = (AssertionError, ValueError, SyntaxError, TypeError, MemoryError, 
 _PYTHON = re.compile(r"""[\[({]*\s*(dict\(|\{\s*['"}]|['"])""")
 """How a value begins that mmengine could not read: with a dict or a quoted text."""
 
+_OPENING = ("[", "(", "{", "'", '"')
+_WORDS = ("True", "False", "None")
+_SEVERAL = ("label_column", "split_column", "pauses")
+"""Options of which there may be several."""
+
 
 class Overrides(DictAction):
     """mmengine's ``DictAction``, which ends in a clear error where a value cannot be read.
@@ -32,7 +37,7 @@ class Overrides(DictAction):
                     f"{option_string})",
                 )
             try:
-                read[key] = _spelled(key, _value(text.strip()))
+                read[key] = _spelled(key, self.read(key, text.strip()))
             except _UNREADABLE as error:
                 raise argparse.ArgumentError(
                     self,
@@ -41,6 +46,27 @@ class Overrides(DictAction):
                 ) from error
         before = getattr(namespace, self.dest, None) or {}
         setattr(namespace, self.dest, {**before, **read})
+
+    @staticmethod
+    def read(key: str, text: str) -> Any:
+        """The value of ``key`` that ``text`` writes."""
+        return _value(text)
+
+
+class ReaderOptions(Overrides):
+    """Options of the readers of data: names of columns and files, which may look like anything.
+
+    Whole numbers, ``True``, ``False``, ``None``, what begins with a bracket or a quote, and several
+    columns with commas between are read as in a config; all else is text as it stands.
+    """
+
+    @staticmethod
+    def read(key: str, text: str) -> Any:
+        """The value that ``text`` writes."""
+        if key in _SEVERAL and "," in text and text[0] not in _OPENING:
+            return [name.strip() for name in text.split(",")]
+        written = text.isdecimal() or text in _WORDS or text.startswith(_OPENING)
+        return _value(text) if written else text
 
 
 def _value(text: str) -> Any:

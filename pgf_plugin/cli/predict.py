@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     with torch.inference_mode():
         (sample,) = model.test_step(batch)
-    for score in sample.prediction.tolist():
-        print(told(score, getattr(dataset, "label_range", None)))
+    for line in told(sample.prediction, getattr(model, "loss", None), dataset):
+        print(line)
     return 0
 
 
@@ -93,7 +94,27 @@ def read_features(name: str) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 
-def told(score: float, label_range: tuple[float, float] | None) -> str:
+def told(prediction: torch.Tensor, loss: Any, dataset: Any) -> list[str]:
+    """Lines for the scores (n_out,): the class, the labels, or the values that they stand for."""
+    from pgf_plugin.models.losses.classification import MSAClassificationLoss
+    from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
+
+    scores = prediction.float()
+    if isinstance(loss, MSAClassificationLoss):
+        shares = scores.softmax(0).tolist()
+        of_classes = ", ".join(f"{number}: {share:.3f}" for number, share in enumerate(shares))
+        return [f"class {int(scores.argmax())}  (probability of class {of_classes})"]
+    if isinstance(loss, MSAMultilabelLoss):
+        shares = scores.sigmoid().tolist()
+        return [
+            f"label {number}: {'yes' if share > 0.5 else 'no'}  (probability {share:.3f})"
+            for number, share in enumerate(shares)
+        ]
+    label_range = getattr(dataset, "label_range", None)
+    return [told_of(score, label_range) for score in scores.tolist()]
+
+
+def told_of(score: float, label_range: tuple[float, float] | None) -> str:
     """One line for a score: the number, its name where the scale has one, and the scale."""
     if label_range is None:
         return f"{score:+.3f}"

@@ -15,8 +15,12 @@ from pgf_plugin.structures import MODALITIES
 
 NonFinite = Literal["error", "zero"]
 
-SPLIT_NAMES = {"val": ("val", "valid", "validation", "dev")}
-"""Other names under which files keep a split."""
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""The names under which files keep a split, in any case."""
 
 
 def check_modalities(
@@ -36,7 +40,8 @@ def check_modalities(
         if name == "text" and precomputed_text and "text" not in table.sequences:
             raise ConfigError(
                 f"modalities has 'text', but tokenizer is None and {table.source} gives no "
-                "precomputed text features: set tokenizer to the encoder's name"
+                "precomputed text features: set tokenizer to the encoder's name, or "
+                "text_features=True if the file has them"
             )
         if name not in available:
             raise DataError(
@@ -208,7 +213,15 @@ def split_rows(table: FeatureTable, column: str, split: str) -> IndexArray:
 
 def in_split(values: NDArray[np.str_], split: str) -> NDArray[np.bool_]:
     """Which of ``values``, (N,), mean ``split``."""
-    return np.isin(values, SPLIT_NAMES.get(split, (split,)))
+    meant = canonical_split(split)
+    same = [value for value in np.unique(values) if canonical_split(str(value)) == meant]
+    return np.isin(values, same)
+
+
+def canonical_split(name: str) -> str:
+    """The name that configs use for the split that a file calls ``name``."""
+    plain = name.strip().lower()
+    return next((key for key, others in SPLIT_NAMES.items() if plain in others), name)
 
 
 def check_range(key: str, value: Sequence[float]) -> tuple[float, float]:

@@ -38,8 +38,16 @@ def to_classes(
         (N, n_out) float32 in 0 … num_classes - 1.
 
     Raises:
-        ConfigError: where the range of the scores does not reach the outermost classes.
+        ConfigError: where the range of the scores does not reach the outermost classes, or the
+            labels are the numbers of classes already.
     """
+    found = np.unique(labels)
+    if np.array_equal(found, np.arange(num_classes)):
+        raise ConfigError(
+            f"num_classes={num_classes} cuts scores, but the labels are the numbers 0 … "
+            f"{num_classes - 1} already: leave num_classes out (num_classes=None), set label_range="
+            f"(0, {num_classes - 1}), and the labels are taken for classes by MSAClassificationLoss"
+        )
     if num_classes == 2:
         return (labels >= 0).astype(np.float32)
     bound = num_classes // 2

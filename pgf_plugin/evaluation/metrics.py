@@ -1,12 +1,14 @@
 """The metrics as a component that mmengine's evaluators build."""
 
 import csv
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
@@ -70,6 +72,7 @@ class MSAMetric(BaseMetric):
             check_one_of("the suffix of MSAMetric.out_file", self.out_file.suffix, _WRITERS)
         self.predictions: list[Prediction] = []
         self._dtypes: dict[str, torch.dtype] = {}
+        self._told = False
 
     @classmethod
     def metric_names(cls, **arguments: Any) -> tuple[str, ...]:
@@ -90,6 +93,7 @@ class MSAMetric(BaseMetric):
         """Return the metrics of a whole dataset and keep its predictions."""
         # BaseMetric hands named tuples back as plain ones.
         self.predictions = [Prediction(*row) for row in results]
+        self._check_scale()
         # Back in the precision that they came in: it decides about scores at the edge of a class.
         prediction, label = (
             torch.tensor(
@@ -102,6 +106,18 @@ class MSAMetric(BaseMetric):
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
             _WRITERS[self.out_file.suffix](self.out_file, self.predictions)
         return msa_metrics(prediction, label, self.scale, reproduce_mmsa=self.reproduce_mmsa)
+
+    def _check_scale(self) -> None:
+        """Say once where classes of a scale around 0 are counted on another scale."""
+        low, high = (self.dataset_meta or {}).get("label_range", (-1.0, 1.0))
+        if self.scale != "classes" and low != -high and not self._told:
+            self._told = True
+            print_log(
+                f"the labels are of a scale of {low:g} to {high:g}, which is not around 0: of what "
+                f"MSAMetric gives, MAE and Corr alone say something, and accuracies and F1 do not",
+                "current",
+                logging.WARNING,
+            )
 
     @property
     def _num_scores(self) -> int:

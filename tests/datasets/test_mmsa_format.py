@@ -292,3 +292,17 @@ def test_features_of_any_type_are_read_as_float32(write, content):
     np.testing.assert_allclose(table.sequences["audio"][SIZES["train"]], expected, rtol=1e-6)
     assert table.sequences["vision"][0].dtype == np.float32
     assert table.sequences["text"].lengths.max() <= TOKENS
+
+
+@pytest.mark.parametrize("features", [5, 50])
+def test_steps_are_not_tokens_because_there_are_as_many(write, features):
+    """Audio without lengths that has as many steps, or features, as the text has tokens."""
+    content, random = mmsa_content(aligned=False), np.random.default_rng(0)
+    for split in content.values():
+        tokens = split["text_bert"].shape[2]
+        steps, width = (tokens, features) if features == 5 else (20, tokens)
+        split["audio"] = random.normal(size=(len(split["id"]), steps, width)).astype(np.float32)
+        split.pop("audio_lengths")
+    audio = read_table(write(content)).sequences["audio"]
+    assert set(audio.lengths.tolist()) == {steps}
+    assert audio.width == width

@@ -202,3 +202,25 @@ def test_real_table_with_other_text_features(mosi_file):
     assert (len(table), table.sequences["text"].width) == (2199, 100)
     assert sorted(table.splits) == ["split_bclstm", "split_standard"]
     assert table.info["label_range"] == [-3.0, 3.0]
+
+
+def test_transcripts_named_text(write):
+    texts = np.array(["good", "bad", "so so", "fine", "no"])
+    table = read_table(write(text=texts))
+    assert table.texts == texts.tolist()
+    assert not table.sequences
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("[Content_Types].xml", "a file of Excel or Word: save it as CSV"),
+        ("archive/data.pkl", "a file of torch.save"),
+        ("data.csv", "an archive of tables: unpack it"),
+    ],
+)
+def test_archives_that_are_none_of_numpy(tmp_path, name, advice):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(name, "x")
+    with pytest.raises(DataError, match=advice):
+        read_table(tmp_path / "x.zip")

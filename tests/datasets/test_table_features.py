@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from table_files import ROWS, SUFFIXES, write_table
 
+from pgf_plugin.cli import main
 from pgf_plugin.datasets import MSADataset
 from pgf_plugin.datasets.formats import read_table
 from pgf_plugin.errors import DataError
@@ -125,3 +126,31 @@ def test_paths_of_recordings_are_no_features(tmp_path):
     assert table.info["notes"] == ["audio_path is left out: it holds no features or .npy files"]
     with pytest.raises(DataError, match=r"there is no file .*a.wav"):
         read_table(tmp_path / "data.csv", audio_column="audio_path")
+
+
+@pytest.mark.parametrize("missing", ["None", "nan", "NA", ""])
+def test_cells_that_say_that_nothing_is_there(arrays, missing):
+    path, rows, expected = arrays
+    rows[0]["audio"] = missing
+    audio = read_table(write_table(path, rows)).sequences["audio"]
+    assert audio.lengths.tolist() == [0, 2, 3, 4]
+    np.testing.assert_array_equal(audio[1], expected[1])
+
+
+def test_what_is_left_out_is_told_by_validate(tmp_path, capsys):
+    path = write_table(tmp_path / "data.csv", [{**row, "audio": "x.wav"} for row in ROWS])
+    main(["data", "validate", str(path)])
+    assert "audio is left out: it holds no features" in capsys.readouterr().out
+
+
+def test_arrays_as_numpy_prints_them(tmp_path):
+    path = write_table(tmp_path / "data.csv", [{**row, "audio": "[0.1 0.2]"} for row in ROWS])
+    with pytest.raises(DataError, match=r"row 1: audio .*as numpy prints it, write array.tolist"):
+        read_table(path)
+
+
+def test_paths_of_windows(arrays):
+    path, rows, _ = arrays
+    rows[0]["audio"] = rows[0]["audio"].replace("/", "\\")
+    with pytest.raises(DataError, match=r"there is no file .*as on Windows: write /"):
+        read_table(write_table(path, rows))

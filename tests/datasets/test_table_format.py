@@ -1,5 +1,6 @@
 """Plain tables: CSV, JSON lines and Parquet."""
 
+import json
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from table_files import ROWS, SUFFIXES, write_table
 
 from pgf_plugin.datasets.formats import read_table
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import ConfigError, DataError
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -170,7 +171,7 @@ JSON = {
         '{"text": "a", "label": 1, "split": "a", "audio": 5}',
         "row 1: audio must be a list",
     ),
-    "encoding": (b"\xff\xfe\x00", "no JSON"),
+    "encoding": (b"\xff\xfe\x00", "not encoded as utf-16"),
 }
 
 
@@ -249,3 +250,63 @@ def test_parquet_bombs(tmp_path, name, schema):
     assert path.stat().st_size < 1 << 20
     with pytest.raises(DataError, match="claims to hold"):
         read_table(path, split="train")
+
+
+SEGMENTS = (
+    "id\ttext\tlabel\tsplit\n"
+    'a\t"I never saw it\t1\ttrain\n'
+    'b\tand I never will"\t2\ttrain\n'
+    "c\tit's 5\" tall\t3\ttest\n"
+)
+
+
+def test_quotation_marks_over_several_rows(tmp_path):
+    """Read as quoted, the first two rows would be one, with the text of one and another's label."""
+    path = tmp_path / "data.tsv"
+    path.write_text(SEGMENTS)
+    with pytest.raises(DataError, match=r"line 3: a cell in quotation marks .*set quotes=False"):
+        read_table(path)
+    table = read_table(path, quotes=False)
+    assert table.texts == ['"I never saw it', 'and I never will"', "it's 5\" tall"]
+    assert table.labels.ravel().tolist() == [1, 2, 3]
+    path.write_text('id\ttext\tlabel\tsplit\na\t"good" they said\t1\ttrain\n')
+    with pytest.raises(DataError, match=r"line 2: .*expected after .*set quotes=False"):
+        read_table(path)
+
+
+def test_columns_that_are_named_by_numbers(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("0,1,2,3\na,good,1,train\n")
+    table = read_table(path, id_column=0, text_column=1, label_column=2, split_column="3")
+    assert (table.ids, table.texts) == (["a"], ["good"])
+    with pytest.raises(ConfigError, match=r"id_column must be .* got 0\.5"):
+        read_table(path, id_column=0.5)
+
+
+@pytest.mark.parametrize("separator", ["tab", "\t"])
+def test_a_separator_by_its_name(tmp_path, separator):
+    path = tmp_path / "data.txt"
+    path.write_text("id,a,b,c\ttext\tlabel\tsplit\na\tgood\t1\ttrain\n")
+    with pytest.raises(DataError, match="no column of labels"):
+        read_table(path, format="table", id_column="id", separator=",")
+    assert read_table(path, format="table", separator=separator, id_column="id,a,b,c").ids == ["a"]
+    for wrong in ("", "ab", (",",)):
+        with pytest.raises(ConfigError, match="separator must be one sign, or 'tab', got"):
+            read_table(path, format="table", separator=wrong)
+
+
+@pytest.mark.parametrize("content", [{"id": {"0": "a"}, "label": {"0": 1}}, {"train": [{"id": 1}]}])
+def test_objects_that_hold_columns_or_splits(tmp_path, content):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"expected a list of objects, .*orient='records'"):
+        read_table(path)
+
+
+def test_json_in_another_encoding(tmp_path):
+    path = tmp_path / "data.jsonl"
+    row = {"id": "a", "text": "你好", "label": 1, "split": "train"}
+    path.write_text(json.dumps(row, ensure_ascii=False), encoding="gb18030")
+    with pytest.raises(DataError, match=r"not encoded as utf-8 .*set encoding to"):
+        read_table(path)
+    assert read_table(path, encoding="gb18030").texts == ["你好"]

@@ -15,6 +15,7 @@ from inspection_tables import (
     with_values,
 )
 
+from pgf_plugin.datasets.checks import split_rows
 from pgf_plugin.datasets.features import RaggedArray
 from pgf_plugin.datasets.inspection import Expectations, validate_table
 from pgf_plugin.datasets.sequences import LazySequences, PaddedArray
@@ -297,6 +298,13 @@ def test_the_splits_that_must_be_there_can_be_chosen():
 @pytest.mark.parametrize("name", ["valid", "validation", "dev"])
 def test_other_names_of_the_validation_split_count(name):
     assert validate_table(splits(np.where(SPLIT == "val", name, SPLIT))) == []
+
+
+@pytest.mark.parametrize(("name", "written"), [("train", "Training"), ("test", " TEST ")])
+def test_splits_are_known_in_any_case(name, written):
+    table = splits(np.where(name == SPLIT, written, SPLIT))
+    assert validate_table(table) == []
+    assert (split_rows(table, "split", name) == np.flatnonzero(name == SPLIT)).all()
 
 
 def test_an_unknown_split_column_is_an_error_of_the_caller():

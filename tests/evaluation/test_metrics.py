@@ -43,6 +43,21 @@ def test_result_is_that_of_the_whole_dataset(batch_size):
     assert result == pytest.approx(msa_metrics(SCORES, LABELS))
 
 
+def test_another_scale_than_one_around_zero_is_told_once(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "pgf_plugin.evaluation.metrics.print_log", lambda text, *_, **__: told.append(text)
+    )
+    metric = MSAMetric()
+    for label_range in ((-3.0, 3.0), (1.0, 5.0), (1.0, 5.0)):
+        evaluator = Evaluator(metric)
+        evaluator.dataset_meta = {"label_range": label_range}
+        evaluator.process(data_samples=samples())
+        evaluator.evaluate(size=len(SCORES))
+    (text,) = told
+    assert "a scale of 1 to 5" in text
+
+
 def test_prefix_is_only_there_when_asked_for():
     assert "MAE" in evaluate(MSAMetric(), samples())
     assert "mosi/MAE" in evaluate(MSAMetric(prefix="mosi"), samples())

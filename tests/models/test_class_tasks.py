@@ -123,6 +123,15 @@ def test_scores_of_a_narrower_range_are_not_cut_into_seven():
         to_classes(np.zeros((1, 1), np.float32), 7, (-1, 1))
 
 
+@pytest.mark.parametrize("number", [2, 3, 5, 7])
+def test_numbers_of_classes_are_not_cut_again(number):
+    """All of them are above zero, and would become the upper classes."""
+    labels = np.arange(number, dtype=np.float32)[:, None]
+    with pytest.raises(ValueError, match=r"numbers 0 … \d already: leave num_classes out"):
+        to_classes(labels, number, (-3, 3))
+    assert to_classes(labels - 1, number, (-3, 3)).max() <= number - 1
+
+
 @pytest.mark.parametrize(
     ("name", "metric", "columns"),
     [

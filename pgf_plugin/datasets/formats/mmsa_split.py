@@ -111,8 +111,12 @@ class MMSASplit:
             lengths = numbers.astype(np.int64).reshape(-1)
         elif (tokens := self._tokens()) is not None and tokens.shape[2] in values.shape[1:]:
             key, lengths = "text_bert", (tokens[:, 1] > 0).sum(1)
-            if tokens.shape[2] == values.shape[2] != steps:
-                raise self._axes(name, values, "(N, D, T)")
+            if tokens.shape[2] != steps:
+                if len(lengths) == len(values) and _features_end(values, lengths):
+                    raise self._axes(name, values, "(N, D, T)")
+                return self._nonzero_steps(name, values)
+            if name != "text" and self._goes_on(values, lengths):
+                return self._nonzero_steps(name, values)
         else:
             return self._nonzero_steps(name, values)
         self._check_count(key, len(lengths))
@@ -128,6 +132,20 @@ class MMSASplit:
             )
         self._check_padding(name, values, lengths)
         return lengths
+
+    def _goes_on(self, values: NDArray, lengths: NDArray) -> bool:
+        """Whether steps after ``lengths`` are real on both sides: then it is not as long as those.
+
+        BERT's features of padding are not zero, those of audio and vision are.
+        """
+        if len(lengths) != len(values) or (lengths > values.shape[1]).any():
+            return False
+        rows = _shortest(lengths, np.flatnonzero(lengths < values.shape[1]))
+        return bool(len(rows)) and all(
+            _any(values[row, : values.shape[1] - lengths[row]])
+            and _any(values[row, lengths[row] :])
+            for row in rows
+        )
 
     def _nonzero_steps(self, name: str, values: NDArray) -> NDArray[np.int64]:
         """Steps without the padding, (N,), of an array without lengths."""

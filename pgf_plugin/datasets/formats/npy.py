@@ -119,6 +119,10 @@ class NpzFile:
         """Names of the arrays."""
         return list(self._members)
 
+    def holds_texts(self, key: str) -> bool:
+        """Whether there is an array ``key``, and it is one of texts."""
+        return key in self._members and self[key].dtype.kind in "SU"
+
     def __getitem__(self, key: str) -> NDArray:
         """The array ``key``, mapped if it is large and not compressed.
 
@@ -196,7 +200,8 @@ def _file_header(path: Path) -> NpyHeader:
         with path.open("rb") as file:
             header = read_header(file)
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
+        hint = ", written with \\ as on Windows: write /" if "\\" in path.name else ""
+        raise DataError(f"there is no file {path}{hint}") from None
     except DataError as error:
         raise DataError(f"{path} is {error}") from None
     except UNREADABLE as error:

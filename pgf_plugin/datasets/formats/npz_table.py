@@ -60,7 +60,12 @@ def read_npz(
     split_keys = _split_keys(archive, split_column)
     defaults = id_column == "id" and label_column == "label" and split_column is None
     if defaults and not ({"id", "label"} <= set(archive.keys) and split_keys):
-        raise DataError(f"{path}: found the keys {sorted(archive.keys)}, expected {EXPECTED}")
+        raise DataError(
+            f"{path}: found the keys {sorted(archive.keys)[:20]}, expected {EXPECTED}"
+            f"{_advice(archive.keys)}"
+        )
+    if text_column == "raw_text" not in archive.keys and archive.holds_texts("text"):
+        text_column, text_features_column = "text", ""
     for key in (id_column, *label_keys, *split_keys):
         check_one_of(f"a column of {path}", key, archive.keys)
     reader = _Reader(path, archive, len(np.atleast_1d(archive[id_column])))
@@ -77,6 +82,17 @@ def read_npz(
         splits={key: np.array(reader.texts(key), str) for key in split_keys},
         info=describe_source("npz", _sizes(reader.texts(split_keys[0])), labels),
     )
+
+
+def _advice(keys: Sequence[str]) -> str:
+    """What to do with an archive that is none of numpy's, or whose keys have other names."""
+    if "[Content_Types].xml" in keys:
+        return ". This is a file of Excel or Word: save it as CSV"
+    if any(key.endswith("data.pkl") for key in keys):
+        return ". This is a file of torch.save: save its arrays with numpy.savez"
+    if any(key.lower().endswith((".csv", ".tsv", ".json", ".jsonl")) for key in keys):
+        return ". This is an archive of tables: unpack it"
+    return ", or id_column, label_column and split_column with the keys that it has"
 
 
 def _split_keys(archive: NpzFile, chosen: str | Sequence[str] | None) -> list[str]:

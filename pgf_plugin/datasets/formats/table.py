@@ -17,6 +17,7 @@ Precomputed text features are found likewise, as ``text_features``.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,17 @@ from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns
 from pgf_plugin.datasets.formats.table_features import FeatureColumns, features_of, holds_features
-from pgf_plugin.datasets.formats.table_files import SUFFIXES, Column, CsvFile, JsonFile, TableFile
+from pgf_plugin.datasets.formats.table_files import (
+    SUFFIXES,
+    Column,
+    CsvFile,
+    CsvOptions,
+    JsonFile,
+    TableFile,
+)
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import JoinedSequences
-from pgf_plugin.errors import DataError, check_one_of
+from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of
 
 
 def read_table_file(
@@ -45,6 +53,7 @@ def read_table_file(
     unlabelled: Unlabelled = "error",
     encoding: str | None = None,
     separator: str | None = None,
+    quotes: bool = True,
     paths_anywhere: bool = False,
 ) -> FeatureTable:
     """Read a table, or a folder of one table a split.
@@ -62,7 +71,10 @@ def read_table_file(
         split: the split of all rows, for a table of one split.
         unlabelled: ``'error'`` refuses a row without label, ``'keep'`` reads NaN for it.
         encoding: of a CSV file; None for UTF-8, or what its byte order mark says.
-        separator: of a CSV file; None for the one that its first line has most of.
+        separator: of a CSV file, ``'tab'`` or one sign; None for the one that its first line has
+            most of.
+        quotes: whether cells of a CSV file may stand in quotation marks; without, these are part of
+            the text.
         paths_anywhere: whether paths of ``.npy`` files may lead out of the table's folder.
 
     Raises:
@@ -71,24 +83,25 @@ def read_table_file(
             that is missing, or features that cannot be read, naming the row.
     """
     check_one_of("unlabelled", unlabelled, ("error", "keep"))
+    csv = CsvOptions(encoding, _check_separator(separator), check_bool("quotes", quotes))
     names = Names(
-        ids=id_column,
-        text=text_column,
-        labels=_names(label_column),
-        splits=_names(split_column),
+        ids=_name("id_column", id_column),
+        text=_name("text_column", text_column),
+        labels=_names("label_column", label_column),
+        splits=_names("split_column", split_column),
         features={
-            "text": text_features_column,
-            "audio": audio_column,
-            "vision": vision_column,
+            "text": _name("text_features_column", text_features_column),
+            "audio": _name("audio_column", audio_column),
+            "vision": _name("vision_column", vision_column),
         },
     )
     reader = _Reader(names, unlabelled == "keep", paths_anywhere)
     if not path.is_dir():
-        return reader.read(path, _open(path, encoding, separator), split)
+        return reader.read(path, _open(path, csv), split)
     files = split_files(path)
     if not files:
         raise DataError(f"{path} holds no table of a split, such as train.csv")
-    tables = [reader.read(file, _open(file, encoding, separator), n) for n, file in files.items()]
+    tables = [reader.read(file, _open(file, csv), n) for n, file in files.items()]
     return _joined(path, tables)
 
 
@@ -181,13 +194,28 @@ class _Reader:
         return labels
 
 
-def _names(value: str | Sequence[str] | None) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)
+def _name(option: str, value: str | int | None) -> str | None:
+    """A name of a column; of a column that is named by a number, the number will do."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{option} must be the name of a column, got {value!r}")
+    return str(value)
 
 
-def _open(path: Path, encoding: str | None, separator: str | None) -> TableFile:
+def _names(option: str, value: str | int | Sequence[str] | None) -> list[str]:
+    several: Any = value if isinstance(value, list | tuple) else [value]
+    return [name for each in several if (name := _name(option, each)) is not None]
+
+
+def _check_separator(separator: str | None) -> str | None:
+    sign = "\t" if separator in ("tab", "\\t") else separator
+    if sign is not None and (not isinstance(sign, str) or len(sign) != 1):
+        raise ConfigError(f"separator must be one sign, or 'tab', got {separator!r}")
+    return sign
+
+
+def _open(path: Path, csv: CsvOptions) -> TableFile:
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         parquet = suffix == ".parquet" or file.read(4) == b"PAR1"
@@ -197,8 +225,10 @@ def _open(path: Path, encoding: str | None, separator: str | None) -> TableFile:
 
         return ParquetFile(path)
     if suffix in (".jsonl", ".ndjson", ".json"):
-        return JsonFile(path)
-    return CsvFile(path, encoding, "\t" if suffix == ".tsv" and separator is None else separator)
+        return JsonFile(path, csv.encoding)
+    if suffix == ".tsv" and csv.separator is None:
+        csv = csv._replace(separator="\t")
+    return CsvFile(path, csv)
 
 
 def _ids(path: Path, columns: Mapping[str, Column], names: Sequence[str], count: int) -> list[str]:

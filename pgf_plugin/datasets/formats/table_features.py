@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import RaggedArray, Sequences
 from pgf_plugin.datasets.formats.npy import NpyFiles
-from pgf_plugin.datasets.formats.table_files import Column
+from pgf_plugin.datasets.formats.table_files import MISSING, Column
 from pgf_plugin.datasets.sequences import ArrayList, LazySequences
 from pgf_plugin.errors import DataError
 
@@ -70,9 +70,9 @@ def holds_features(where: FeatureColumns, columns: Mapping[str, Column]) -> bool
     """Whether the columns hold features, and not, say, the paths of recordings."""
     if where.numbered or not isinstance(columns[where.column], list):
         return True
-    texts = (value for value in columns[where.column] if isinstance(value, str) and value.strip())
-    text = next(texts, "[").strip()
-    return text.startswith("[") or text.endswith(".npy")
+    texts = [value.strip() for value in columns[where.column] if isinstance(value, str)]
+    texts = [text for text in texts if not _is_missing(text)]
+    return not texts or any(text.startswith("[") or text.endswith(".npy") for text in texts)
 
 
 def features_of(
@@ -111,11 +111,15 @@ def _numbered(values: NDArray[np.float32]) -> RaggedArray:
 
 
 def _is_path(text: str) -> bool:
-    return bool(text.strip()) and not text.lstrip().startswith("[")
+    return not _is_missing(text) and not text.lstrip().startswith("[")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
 
 
 def _path_of(value: Any, folder: Path, anywhere: bool) -> Path | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if _is_missing(value):
         return None
     if not isinstance(value, str) or "\0" in value:
         raise DataError(f"{value!r} is no path of a .npy file")
@@ -139,11 +143,15 @@ def _lists(name: str, values: Sequence[Any]) -> ArrayList:
 
 def _array(where: str, value: Any) -> NDArray[np.float32]:
     """One sequence (T, D) of a list of lists, a list, its text as JSON, or nothing."""
+    if _is_missing(value):
+        value = None
     if isinstance(value, str):
         try:
-            value = json.loads(value) if value.strip() else None
+            value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where} is no list ({error})") from error
+            printed = "," not in value and value.lstrip().startswith("[")
+            hint = ": it is an array as numpy prints it, write array.tolist()" if printed else ""
+            raise DataError(f"{where} is no list ({error}){hint}") from error
     if value is None or (isinstance(value, list) and not value):
         return np.zeros((0, 0), np.float32)
     try:

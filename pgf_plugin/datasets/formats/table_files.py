@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 MISSING = ("", "na", "n/a", "nan", "null", "none")
 """How files write a number that is not there, in any case."""
 
+_ENCODING = "set encoding to what it is, such as encoding='gb18030' or 'latin-1'"
+_WITHOUT_QUOTES = (
+    "If quotation marks are part of the texts, set quotes=False (--option quotes=False)"
+)
 _SEPARATORS = ",;\t|"
 _MAX_CELL = 1 << 27
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -59,25 +63,35 @@ def parse_number(text: Any) -> float:
         raise ValueError(f"{text!r} is no number{hint}") from None
 
 
+class CsvOptions(NamedTuple):
+    """How a CSV file is written.
+
+    Attributes:
+        encoding: None for UTF-8, or what its byte order mark says.
+        separator: None for the one that its first line has most of.
+        quotes: whether cells may stand in quotation marks.
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    quotes: bool = True
+
+
 class CsvFile:
     """A CSV file.
 
     Args:
         path: the file.
-        encoding: None for UTF-8, or what its byte order mark says.
-        separator: None for the one that its first line has most of.
+        options: how it is written.
 
     Raises:
         DataError: if the file is malformed.
     """
 
-    def __init__(self, path: Path, encoding: str | None, separator: str | None) -> None:
+    def __init__(self, path: Path, options: CsvOptions) -> None:
         self.path = path
-        with path.open("rb") as file:
-            head = file.read(4)
-        self.encoding = encoding or next(
-            (name for mark, name in _BOMS if head.startswith(mark)), "utf-8"
-        )
+        encoding, separator, self.quotes = options
+        self.encoding = encoding or _encoding_of(path)
         if separator is None:
             first = next(self._lines(), "")
             separator = max(_SEPARATORS, key=first.count)
@@ -131,12 +145,23 @@ class CsvFile:
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         limit = csv.field_size_limit(_MAX_CELL)  # the list of a sequence may be long
         try:
-            reader = csv.reader(self._lines(), delimiter=self.separator, strict=True)
+            quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+            reader = csv.reader(
+                self._lines(), delimiter=self.separator, strict=True, quoting=quoting
+            )
             for row in reader:
+                if any("\t" in cell and "\n" in cell for cell in row) and self.separator == "\t":
+                    raise DataError(
+                        f"{self.path}, line {reader.line_num}: a cell in quotation marks goes over "
+                        f"lines and tabs. {_WITHOUT_QUOTES}"
+                    )
                 if row:
                     yield reader.line_num, row
         except csv.Error as error:
-            raise DataError(f"{self.path}, line {reader.line_num}: {error}") from error
+            advice = (
+                f". {_WITHOUT_QUOTES}" if self.quotes and "expected after" in str(error) else ""
+            )
+            raise DataError(f"{self.path}, line {reader.line_num}: {error}{advice}") from error
         finally:
             csv.field_size_limit(limit)
 
@@ -146,8 +171,7 @@ class CsvFile:
                 yield from file
         except UnicodeError as error:
             raise DataError(
-                f"{self.path} is not encoded as {self.encoding} ({error}): set encoding to what it "
-                "is, such as encoding='gb18030' or 'latin-1'"
+                f"{self.path} is not encoded as {self.encoding} ({error}): {_ENCODING}"
             ) from error
         except LookupError:
             raise DataError(f"encoding {self.encoding!r} is not known to Python") from None
@@ -158,13 +182,15 @@ class JsonFile:
 
     Args:
         path: the file.
+        encoding: None for UTF-8, or what its byte order mark says.
 
     Raises:
         DataError: if the file is malformed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
         self.path = path
+        self.encoding = encoding or _encoding_of(path)
         self._rows = list(self._objects())
         self.names = list(dict.fromkeys(name for row in self._rows for name in row))
 
@@ -194,9 +220,15 @@ class JsonFile:
 
     def _values(self) -> Iterator[tuple[int, Any]]:
         try:
-            with self.path.open(encoding="utf-8-sig") as file:
+            with self.path.open(encoding=self.encoding) as file:
                 if self.path.suffix.lower() == ".json":
                     content = json.load(file)
+                    if isinstance(content, dict) and any(map(_holds_rows, content.values())):
+                        raise DataError(
+                            f"{self.path}: found an object with the keys {list(content)[:5]}, each "
+                            "of several rows, expected a list of objects, one an utterance: of "
+                            "pandas, df.to_json(path, orient='records')"
+                        )
                     yield from enumerate(content if isinstance(content, list) else [content], 1)
                     return
                 for number, line in enumerate(file, 1):
@@ -204,6 +236,12 @@ class JsonFile:
                         yield number, self._parse(number, line)
         except DataError:
             raise
+        except UnicodeError as error:
+            raise DataError(
+                f"{self.path} is not encoded as {self.encoding} ({error}): {_ENCODING}"
+            ) from error
+        except LookupError:
+            raise DataError(f"encoding {self.encoding!r} is not known to Python") from None
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.path} is no JSON ({error})") from error
 
@@ -212,6 +250,19 @@ class JsonFile:
             return json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.path}, line {number}: no JSON ({error})") from error
+
+
+def _encoding_of(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((name for mark, name in _BOMS if head.startswith(mark)), "utf-8")
+
+
+def _holds_rows(value: Any) -> bool:
+    """Whether a value of an object holds many utterances: columns by row, or rows."""
+    rows = list(value.values()) if isinstance(value, dict) else value
+    listed = isinstance(rows, list) and len(rows) > 0
+    return listed and (isinstance(value, dict) or isinstance(rows[0], dict))
 
 
 def _packed(value: Any) -> Any:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.checks import canonical_split
 from pgf_plugin.datasets.inspection.axes import padding_on_features, wider_than_long
 from pgf_plugin.datasets.inspection.features import constant_features, odd_features
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
-from pgf_plugin.datasets.inspection.splits import canonical_name
 from pgf_plugin.datasets.inspection.steps import StepSurvey
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.structures import MODALITIES
@@ -141,7 +141,7 @@ def _constant(survey: Survey, name: str) -> Iterator[Finding]:
         yield Finding("warning", what, name, len(everywhere), first_of(everywhere), advice)
     for split, moments in zip(survey.splits.names, steps.moments, strict=True):
         alone = sorted(set(constant_features(moments)) - set(everywhere))
-        if alone and canonical_name(split) == "train":
+        if alone and canonical_split(split) == "train":
             what = f"{numbered(len(alone), 'feature')} constant here, but not in other splits"
             advice = "models meet values that they never saw, not standardized: mend the extraction"
             where = f"{name}, {split}"

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from pgf_plugin.datasets.checks import canonical_split
 from pgf_plugin.datasets.inspection.describe import repeated_ids
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
 from pgf_plugin.datasets.inspection.report import Overlap
-from pgf_plugin.datasets.inspection.splits import NO_SPLIT, canonical_name
+from pgf_plugin.datasets.inspection.splits import NO_SPLIT
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.datasets.inspection.texts import empty_rows, shared, shared_texts
 
@@ -16,6 +17,7 @@ def check_rows(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     if not len(survey.table):
         yield Finding("error", "there is no utterance", "file", 0, [], "look for the right file")
         return
+    yield from _notes(survey)
     yield from _columns(survey)
     yield from _splits(survey, expected)
     yield from _ids(survey)
@@ -27,6 +29,13 @@ def _broken(survey: Survey) -> Iterator[Finding]:
     advice = "the file is inconsistent, extract the features again; this part was not checked"
     for part, why in survey.broken.items():
         yield Finding("error", why, part, 1, [], advice)
+
+
+def _notes(survey: Survey) -> Iterator[Finding]:
+    for note in survey.table.info.get("notes", []):
+        if "left out" in note:
+            advice = "if they are features, mend the column, or name it by --option"
+            yield Finding("warning", note, "file", 1, [], advice)
 
 
 def _columns(survey: Survey) -> Iterator[Finding]:
@@ -49,7 +58,7 @@ def _splits(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             "error", "no split is told", "splits", len(survey.table), [], "add a split column"
         )
         return
-    counts = {canonical_name(name): count for name, count in splits.counts.items()}
+    counts = {canonical_split(name): count for name, count in splits.counts.items()}
     lacking = [name for name in expected.splits if not counts.get(name)]
     if lacking:
         found = ", ".join(f"{name} {count:,}" for name, count in splits.counts.items())

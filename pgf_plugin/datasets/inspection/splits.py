@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.checks import SPLIT_NAMES, split_column
+from pgf_plugin.datasets.checks import canonical_split, split_column
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.inspection.published import VersionMatch, match_version
 
@@ -43,17 +43,12 @@ class Splits:
         """The nearest published version."""
         counts: dict[str, int] = {}
         for name, count in self.counts.items():
-            counts[canonical_name(name)] = counts.get(canonical_name(name), 0) + count
+            counts[canonical_split(name)] = counts.get(canonical_split(name), 0) + count
         return match_version(counts) if self.column is not None else None
 
     def rows(self, name: str) -> NDArray[np.int64]:
         """Utterances of split ``name``."""
         return np.flatnonzero(self.codes == self.names.index(name))
-
-
-def canonical_name(name: str) -> str:
-    """Name that configs use for the split that a file calls ``name``."""
-    return next((key for key, others in SPLIT_NAMES.items() if name in others), name)
 
 
 def read_splits(table: FeatureTable, column: str | None) -> Splits:
@@ -83,11 +78,11 @@ def choose_column(table: FeatureTable, column: str | None) -> str | None:
 
 def _merit(table: FeatureTable, column: str) -> tuple[int, bool]:
     splits = read_splits(table, column)
-    complete = {canonical_name(name) for name in splits.names} & set(CANONICAL)
+    complete = {canonical_split(name) for name in splits.names} & set(CANONICAL)
     version = splits.version
     return len(complete), version is not None and version.exact
 
 
 def _order(name: str) -> tuple[int, str]:
-    known = canonical_name(name)
+    known = canonical_split(name)
     return (CANONICAL.index(known) if known in CANONICAL else len(CANONICAL), name)
