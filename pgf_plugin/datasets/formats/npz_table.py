@@ -64,7 +64,8 @@ def read_npz(
             f"{path}: found the keys {sorted(archive.keys)[:20]}, expected {EXPECTED}"
             f"{_advice(archive.keys)}"
         )
-    if text_column == "raw_text" not in archive.keys and archive.holds_texts("text"):
+    unnamed = text_column == "raw_text" and "raw_text" not in archive.keys
+    if unnamed and archive.holds_texts("text"):
         text_column, text_features_column = "text", ""
     for key in (id_column, *label_keys, *split_keys):
         check_one_of(f"a column of {path}", key, archive.keys)
