@@ -16,7 +16,6 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 MISSING = ("", "na", "n/a", "nan", "null", "none")
 """How files write a number that is not there, in any case."""
 
-_ENCODING = "set encoding to what it is, such as encoding='gb18030' or 'latin-1'"
 _WITHOUT_QUOTES = (
     "If quotation marks are part of the texts, set quotes=False (--option quotes=False)"
 )
@@ -93,7 +92,7 @@ class CsvFile:
         encoding, separator, self.quotes = options
         self.encoding = encoding or _encoding_of(path)
         if separator is None:
-            first = next(self._lines(), "")
+            first = next(_lines_of(self.path, self.encoding), "")
             separator = max(_SEPARATORS, key=first.count)
         self.separator = separator
         self.names = [name.strip("\ufeff \t") for name in next(self._rows(), (0, []))[1]]
@@ -147,7 +146,10 @@ class CsvFile:
         try:
             quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
             reader = csv.reader(
-                self._lines(), delimiter=self.separator, strict=True, quoting=quoting
+                _lines_of(self.path, self.encoding),
+                delimiter=self.separator,
+                strict=True,
+                quoting=quoting,
             )
             for row in reader:
                 if any("\t" in cell and "\n" in cell for cell in row) and self.separator == "\t":
@@ -164,17 +166,6 @@ class CsvFile:
             raise DataError(f"{self.path}, line {reader.line_num}: {error}{advice}") from error
         finally:
             csv.field_size_limit(limit)
-
-    def _lines(self) -> Iterator[str]:
-        try:
-            with self.path.open(encoding=self.encoding, newline="") as file:
-                yield from file
-        except UnicodeError as error:
-            raise DataError(
-                f"{self.path} is not encoded as {self.encoding} ({error}): {_ENCODING}"
-            ) from error
-        except LookupError:
-            raise DataError(f"encoding {self.encoding!r} is not known to Python") from None
 
 
 class JsonFile:
@@ -220,28 +211,22 @@ class JsonFile:
 
     def _values(self) -> Iterator[tuple[int, Any]]:
         try:
-            with self.path.open(encoding=self.encoding) as file:
-                if self.path.suffix.lower() == ".json":
-                    content = json.load(file)
-                    if isinstance(content, dict) and any(map(_holds_rows, content.values())):
-                        raise DataError(
-                            f"{self.path}: found an object with the keys {list(content)[:5]}, each "
-                            "of several rows, expected a list of objects, one an utterance: of "
-                            "pandas, df.to_json(path, orient='records')"
-                        )
-                    yield from enumerate(content if isinstance(content, list) else [content], 1)
-                    return
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield number, self._parse(number, line)
+            lines = _lines_of(self.path, self.encoding)
+            if self.path.suffix.lower() == ".json":
+                content = json.loads("".join(lines))
+                if isinstance(content, dict) and any(map(_holds_rows, content.values())):
+                    raise DataError(
+                        f"{self.path}: found an object with the keys {list(content)[:5]}, each "
+                        "of several rows, expected a list of objects, one an utterance: of "
+                        "pandas, df.to_json(path, orient='records')"
+                    )
+                yield from enumerate(content if isinstance(content, list) else [content], 1)
+                return
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, self._parse(number, line)
         except DataError:
             raise
-        except UnicodeError as error:
-            raise DataError(
-                f"{self.path} is not encoded as {self.encoding} ({error}): {_ENCODING}"
-            ) from error
-        except LookupError:
-            raise DataError(f"encoding {self.encoding!r} is not known to Python") from None
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.path} is no JSON ({error})") from error
 
@@ -256,6 +241,24 @@ def _encoding_of(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4)
     return next((name for mark, name in _BOMS if head.startswith(mark)), "utf-8")
+
+
+def _lines_of(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a text file, with their ends.
+
+    Raises:
+        DataError: if it is not encoded so, or there is no such encoding.
+    """
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            yield from file
+    except UnicodeError as error:
+        raise DataError(
+            f"{path} is not encoded as {encoding} ({error}): set encoding to what it is, such as "
+            "encoding='gb18030' or 'latin-1'"
+        ) from error
+    except LookupError:
+        raise DataError(f"encoding {encoding!r} is not known to Python") from None
 
 
 def _holds_rows(value: Any) -> bool:
