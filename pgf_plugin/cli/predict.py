@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
 from pgf_plugin.errors import ConfigError, DataError
+from pgf_plugin.models.base import loss_of
+from pgf_plugin.models.losses.classification import MSAClassificationLoss
+from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
 from pgf_plugin.weights_loading import load_weights
 
 READINGS = (
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     with torch.inference_mode():
         (sample,) = model.test_step(batch)
-    for line in told(sample.prediction, getattr(model, "loss", None), dataset):
+    for line in told(sample.prediction, loss_of(model), dataset):
         print(line)
     return 0
 
@@ -96,9 +99,6 @@ def read_features(name: str) -> NDArray[np.float32]:
 
 def told(prediction: torch.Tensor, loss: Any, dataset: Any) -> list[str]:
     """Lines for the scores (n_out,): the class, the labels, or the values that they stand for."""
-    from pgf_plugin.models.losses.classification import MSAClassificationLoss
-    from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
-
     scores = prediction.float()
     if isinstance(loss, MSAClassificationLoss):
         shares = scores.softmax(0).tolist()

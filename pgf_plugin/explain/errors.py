@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.models.base import loss_of
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
 from pgf_plugin.models.losses.multilabel import MSAMultilabelLoss
 
@@ -30,9 +31,7 @@ def errors_of(model: nn.Module) -> Errors:
     Wrong classes where the loss is one of classes, the share of wrong labels where it is one of
     labels that may hold together, else absolute errors. A wrapper is measured as what it wraps.
     """
-    loss = getattr(model, "loss", None)
-    if loss is None and isinstance(inner := getattr(model, "model", None), nn.Module):
-        return errors_of(inner)
+    loss = loss_of(model)
     if isinstance(loss, MSAClassificationLoss):
         return Errors("error rate", _wrong_class)
     if isinstance(loss, MSAMultilabelLoss):

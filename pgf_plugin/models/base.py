@@ -137,6 +137,12 @@ class MSAModel(BaseModel):
                 )
 
 
+def loss_of(model: nn.Module) -> nn.Module | None:
+    """The task loss of a model; of a wrapper that has none, that of what it wraps."""
+    loss, inner = getattr(model, "loss", None), getattr(model, "model", None)
+    return loss_of(inner) if loss is None and isinstance(inner, nn.Module) else loss
+
+
 def task_loss(
     loss: nn.Module, prediction: Tensor, data_samples: list[MSADataSample] | None
 ) -> Tensor:
