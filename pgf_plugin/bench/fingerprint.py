@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin import __version__
+from pgf_plugin.bench.file_hash import file_hash
 from pgf_plugin.config.load import dataset_nodes
 from pgf_plugin.datasets.store import is_store
 from pgf_plugin.datasets.store.schema import DOCUMENT
@@ -17,15 +18,14 @@ FILE_KEYS = ("data_file", "ann_file")
 
 
 def fingerprint(config: Config) -> str:
-    """Hash a trial's config, the version of this package, and the state of the data files.
+    """Hash a trial's config, the version of this package, and what is in the data files.
 
-    The state of a file is its size and its time of modification: a feature file may have
-    gigabytes, and its content is not read for this.
+    Data that were copied or unpacked anew, to the same place, are the same.
     """
     nodes = dataset_nodes(config)
     files = sorted({file for node in nodes for file in files_of(node)})
-    state = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    text = "\n".join([config.pretty_text, __version__, *state])
+    contents = [f"{file} {file_hash(file)}" for file in files]
+    text = "\n".join([config.pretty_text, __version__, *contents])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
