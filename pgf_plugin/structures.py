@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 from transformers.utils import ModelOutput
@@ -77,8 +78,23 @@ class MaskedSequence(NamedTuple):
         """
         if how == "cls":
             return self.values[:, 0].masked_fill(~self.mask.any(dim=1, keepdim=True), 0.0)
+        lengths = self.mask.sum(1)
+        if self._bag_serves():
+            real = self.mask.flatten().nonzero().squeeze(1)
+            starts = lengths.cumsum(0) - lengths
+            return F.embedding_bag(real, self.values.flatten(0, 1), starts, mode="mean")
         total = self.values.masked_fill(~self.mask.unsqueeze(-1), 0.0).sum(1)  # (B, D)
-        return total / self.mask.sum(1, keepdim=True).clamp(min=1)
+        return total / lengths.unsqueeze(1).clamp(min=1)
+
+    def _bag_serves(self) -> bool:
+        """Whether the mean can read the real steps alone, where a sum writes all steps anew.
+
+        To find them is to wait for a GPU, and to break what is compiled; and gradients through
+        a bag have none themselves.
+        """
+        differentiated = torch.is_grad_enabled() and self.values.requires_grad
+        on_cpu = self.values.device.type == "cpu"
+        return on_cpu and not differentiated and not torch.compiler.is_compiling()
 
 
 @dataclass

@@ -6,11 +6,11 @@ import torch
 from pgf_plugin.structures import MaskedSequence, MSADataSample, MSAOutput, stack_labels
 
 
-@pytest.fixture
-def sequence():
+@pytest.fixture(params=["without gradients", "with gradients"])
+def sequence(request):
     mask = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]).bool()
     torch.manual_seed(0)
-    return MaskedSequence(torch.randn(3, 4, 2), mask)
+    return MaskedSequence(torch.randn(3, 4, 2, requires_grad="out" not in request.param), mask)
 
 
 def test_the_first_step_is_pooled(sequence):
@@ -28,11 +28,19 @@ def test_the_mean_is_over_the_real_steps(sequence):
 
 @pytest.mark.parametrize("garbage", [1e30, float("inf"), float("nan")])
 def test_what_fills_the_padding_does_not_matter_to_the_mean(sequence, garbage):
-    filled = sequence.values.masked_fill(~sequence.mask.unsqueeze(-1), garbage).requires_grad_()
+    filled = sequence.values.detach().masked_fill(~sequence.mask.unsqueeze(-1), garbage)
+    filled.requires_grad_(sequence.values.requires_grad)
     pooled = sequence._replace(values=filled).pool("mean")
     assert torch.equal(pooled, sequence.pool("mean"))
-    pooled.sum().backward()
-    assert not filled.grad[~sequence.mask].any()
+    if filled.requires_grad:
+        pooled.sum().backward()
+        assert not filled.grad[~sequence.mask].any()
+
+
+def test_the_mean_is_the_same_with_gradients_and_without_them(sequence):
+    with torch.no_grad():
+        expected = sequence.pool("mean")
+    torch.testing.assert_close(sequence.pool("mean"), expected)
 
 
 def test_the_mean_keeps_the_type(sequence):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pgf_plugin.errors import check_fraction, check_heads, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
-from pgf_plugin.models.encoders.sequence import BiLSTMEncoder
+from pgf_plugin.models.encoders.bilstm import BiLSTMEncoder, BiLSTMEncoders
 from pgf_plugin.models.losses.misa import (
     difference_loss,
     reconstruction_loss,
@@ -95,7 +95,7 @@ class MISA(MSAModel):
             "reconstruction": _check_weight("reconstruction_weight", reconstruction_weight),
         }
         names = ("text", *self.feature_dims)
-        self.sequence_encoders = nn.ModuleDict(
+        self.sequence_encoders = BiLSTMEncoders(
             {name: BiLSTMEncoder(dim, rnn_features) for name, dim in self.feature_dims.items()}
         )
         self.fusion = _fusion(width, num_heads, feedforward_features, fusion_dropout)
@@ -114,10 +114,12 @@ class MISA(MSAModel):
 
     def extract(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Encode each modality as one vector, (B, d) by name."""
-        utterances = {"text": self.encoder(inputs).pool("mean")}
-        for name, encoder in self.sequence_encoders.items():
+        sequences = {}
+        for name in self.feature_dims:
             mask = _first_steps(inputs, name) if self.reference else inputs[f"{name}_mask"]
-            utterances[name] = encoder(MaskedSequence(inputs[name], mask))
+            sequences[name] = MaskedSequence(inputs[name], mask)
+        utterances = {"text": self.encoder(inputs).pool("mean")}
+        utterances |= self.sequence_encoders(sequences)
         return {name: self.projections[name](value) for name, value in utterances.items()}
 
     def fuse(

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from pgf_plugin.models.encoders.sequence import BiLSTMEncoder, TemporalConv
+from pgf_plugin.models.encoders.bilstm import BiLSTMEncoder
+from pgf_plugin.models.encoders.sequence import TemporalConv
 
 ENCODER, MODALITIES, FUSION, HEAD, OTHER = "encoder", "modalities", "fusion", "head", "other"
 COMPONENTS = (ENCODER, MODALITIES, FUSION, HEAD, OTHER)

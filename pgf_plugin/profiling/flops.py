@@ -21,7 +21,7 @@ def count_flops(model: nn.Module, inputs: Batch) -> dict[str, int]:
     Two a multiply-add, in matrix products, convolutions, recurrent layers and attention; biases,
     activations, norms and everything else that is element-wise are not counted. Attention counts
     all pairs of a query and a key, also those that a mask hides, whichever way the model computes
-    it.
+    it; small LSTMs that share a recurrence count the zeros between their weights.
 
     Args:
         model: on the CPU, in eval mode.

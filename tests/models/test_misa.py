@@ -5,7 +5,7 @@ import torch
 from random_batch import DIMS, TEXT_DIM, labelled, random_inputs
 
 from pgf_plugin.models.build import build_module
-from pgf_plugin.models.encoders.sequence import BiLSTMEncoder
+from pgf_plugin.models.encoders.bilstm import BiLSTMEncoder, BiLSTMEncoders
 from pgf_plugin.models.losses.misa import difference_loss, reconstruction_loss, similarity_loss
 from pgf_plugin.structures import MaskedSequence
 
@@ -101,13 +101,58 @@ def test_text_is_the_mean_over_real_tokens():
 def test_padded_lstms_equal_packed_ones_with_their_gradients():
     torch.manual_seed(0)
     encoder = BiLSTMEncoder(5).eval()
-    sequence = MaskedSequence(
-        torch.randn(4, 19, 5), torch.arange(19) < torch.tensor([4, 0, 17, 1])[:, None]
+    sequence = random_sequence([4, 0, 17, 1], steps=19, width=5)
+    assert_same(encoder(sequence), encoder._encode_packed(sequence), encoder)
+
+
+@pytest.mark.parametrize(
+    ("steps", "together"), [((19, 19), True), ((19, 13), True), ((19, 12), False)]
+)
+def test_encoders_that_share_a_recurrence_equal_each_alone(monkeypatch, steps, together):
+    torch.manual_seed(0)
+    encoders = BiLSTMEncoders({"audio": BiLSTMEncoder(5), "vision": BiLSTMEncoder(3, 4)})
+    sequences = {
+        "audio": random_sequence([4, 0, 17, 1], steps[0], 5),
+        "vision": random_sequence([9, 3, 0, 12], steps[1], 3),
+    }
+    runs = count_calls(monkeypatch, torch, "lstm")
+    got = encoders(sequences)
+    assert len(runs) == (2 if together else 4)
+    for name, encoder in encoders.items():
+        assert_same(got[name], encoder._encode_packed(sequences[name]), encoder)
+
+
+def test_encoders_of_which_the_products_take_longer_than_the_steps_share_none(monkeypatch):
+    encoders = BiLSTMEncoders({"audio": BiLSTMEncoder(16), "vision": BiLSTMEncoder(17)})
+    runs = count_calls(monkeypatch, torch, "lstm")
+    encoders(
+        {name: random_sequence([4, 3], 4, width) for name, width in (("audio", 16), ("vision", 17))}
     )
-    packed = encoder._encode_packed(sequence)[[0, 2, 3]]
-    padded = encoder._encode_padded(sequence)[[0, 2, 3]]
-    torch.testing.assert_close(padded, packed, rtol=1e-5, atol=1e-6)
+    assert len(runs) == 4
+
+
+def random_sequence(lengths, steps, width):
+    mask = torch.arange(steps) < torch.tensor(lengths)[:, None]
+    return MaskedSequence(torch.randn(len(lengths), steps, width), mask)
+
+
+def count_calls(monkeypatch, module, name):
+    calls, function = [], getattr(module, name)
+
+    def counted(*args, **kwargs):
+        calls.append(name)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, counted)
+    return calls
+
+
+def assert_same(got, expected, encoder):
+    """Vectors and, of a function of them, the gradients of the encoder."""
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     parameters = list(encoder.parameters())
-    expected = torch.autograd.grad(packed.square().sum(), parameters)
-    got = torch.autograd.grad(padded.square().sum(), parameters)
-    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+    gradients = [
+        torch.autograd.grad(states.square().sum(), parameters, retain_graph=True)
+        for states in (got, expected)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from pgf_plugin.models import build_module
-from pgf_plugin.models.encoders.sequence import BiLSTMEncoder, TemporalConv
+from pgf_plugin.models.encoders.bilstm import BiLSTMEncoder
+from pgf_plugin.models.encoders.sequence import TemporalConv
 from pgf_plugin.models.fusions.attention import masked_attention
 from pgf_plugin.models.fusions.crossmodal import CrossmodalTransformer
 from pgf_plugin.profiling import Case, Lengths, build_model, count_flops, synthetic_batch

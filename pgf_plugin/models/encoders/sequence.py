@@ -3,16 +3,9 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from pgf_plugin.errors import check_positive_int
 from pgf_plugin.structures import MaskedSequence
-
-_SHUT = -1e4
-"""A score of which the sigmoid is 0 in every floating type."""
-
-_LENGTHS_APART = 8
-"""Padded lengths are multiples of this many steps, or the batch's own."""
 
 
 def zero_padding(sequence: MaskedSequence) -> Tensor:
@@ -99,112 +92,3 @@ class InputDropout(nn.Module):
     def forward(self, sequence: MaskedSequence) -> MaskedSequence:
         """Drop values; the mask stays."""
         return MaskedSequence(self.dropout(sequence.values), sequence.mask)
-
-
-class BiLSTMEncoder(nn.Module):
-    """Two stacked bidirectional LSTMs with a LayerNorm between them; returns their final states.
-
-    The utterance encoder of MISA for audio and vision (Hazarika et al. 2020, arXiv 2005.03545,
-    section 3.3). Sequences are packed by their own lengths; the real steps of a sample come first.
-    The reference (MMSA 2.2.1) takes the lengths from the text mask instead and fails on a sequence
-    shorter than its text.
-
-    Args:
-        in_features: width of a step, D_in.
-        hidden_features: width H of each direction; None takes ``in_features``, as the paper's
-            code does.
-
-    Attributes:
-        out_features: width of the result, 4 H.
-
-    Raises:
-        ValueError: for a width below 1.
-    """
-
-    def __init__(self, in_features: int, hidden_features: int | None = None) -> None:
-        super().__init__()
-        check_positive_int("in_features", in_features)
-        hidden = in_features if hidden_features is None else hidden_features
-        check_positive_int("hidden_features", hidden)
-        self.out_features = 4 * hidden
-        self.first = nn.LSTM(in_features, hidden, bidirectional=True, batch_first=True)
-        self.norm = nn.LayerNorm(2 * hidden)
-        self.second = nn.LSTM(2 * hidden, hidden, bidirectional=True, batch_first=True)
-
-    def forward(self, sequence: MaskedSequence) -> Tensor:
-        """Encode (B, T, D_in) as (B, 4 H): per direction, the first LSTM's state, the second's.
-
-        A sample without a real step gives zeros.
-        """
-        # On a CPU, torch steps through packed sequences one product at a time; padded ones go to
-        # oneDNN whole, which is five times as fast.
-        encode = (
-            self._encode_padded if sequence.values.device.type == "cpu" else self._encode_packed
-        )
-        return encode(sequence).masked_fill(~sequence.mask.any(dim=1, keepdim=True), 0.0)
-
-    def _encode_packed(self, sequence: MaskedSequence) -> Tensor:
-        # Packing refuses a length of 0: such a sample runs over one zero step.
-        lengths = sequence.mask.sum(dim=1).clamp(min=1).cpu()
-        packed = pack_padded_sequence(
-            zero_padding(sequence), lengths, batch_first=True, enforce_sorted=False
-        )
-        steps, (first, _) = self.first(packed)  # first: (2, B, H)
-        steps = steps._replace(data=self.norm(steps.data))
-        _, (second, _) = self.second(steps)
-        return torch.cat((first, second), dim=-1).transpose(0, 1).flatten(1)  # (B, 4 H)
-
-    def _encode_padded(self, sequence: MaskedSequence) -> Tensor:
-        lengths = sequence.mask.sum(dim=1)  # (B,)
-        # oneDNN prepares itself anew for each length, so there should be few.
-        longest = -(-max(1, int(lengths.max())) // _LENGTHS_APART) * _LENGTHS_APART
-        values, mask = (part[:, :longest] for part in sequence)
-        values = zero_padding(MaskedSequence(values, mask))
-        padded = (~mask).unsqueeze(-1).to(values)  # (B, T, 1)
-        first = padded_lstm(self.first, values, padded)  # (B, T, 2 H)
-        second = padded_lstm(self.second, self.norm(first), padded)
-        rows, last = torch.arange(len(mask)), (lengths - 1).clamp(min=0)
-        hidden = self.first.hidden_size
-        forward = [steps[rows, last, :hidden] for steps in (first, second)]
-        backward = [steps[:, 0, hidden:] for steps in (first, second)]
-        return torch.cat((*forward, *backward), dim=-1)
-
-
-def padded_lstm(lstm: nn.LSTM, values: Tensor, padded: Tensor) -> Tensor:
-    """Run a bidirectional LSTM of one layer over padded sequences, as if each ended by itself.
-
-    Padding reaches the input gates through a weight that shuts them: a cell that starts at zero
-    stays there, and so the backward direction starts at each sequence's own end. Outputs at padded
-    steps are to be ignored.
-
-    Args:
-        lstm: with ``batch_first=True``.
-        values: (B, T, D), real steps first, finite where padded.
-        padded: (B, T, 1), 1 where a step is padding and 0 where it is real.
-
-    Returns:
-        (B, T, 2 H).
-    """
-    hidden = lstm.hidden_size
-    shut = values.new_zeros(4 * hidden, 1)
-    shut[:hidden] = _SHUT  # the input gate is the first of the four
-    weights = [
-        torch.cat((getattr(lstm, name), shut), dim=1)
-        if "weight_ih" in name
-        else getattr(lstm, name)
-        for name in lstm._flat_weights_names
-    ]
-    start = values.new_zeros(2, len(values), hidden)
-    keep_for_backward = torch.is_grad_enabled()  # in evaluation mode too
-    steps, _, _ = torch.lstm(
-        torch.cat((values, padded), dim=-1),
-        (start, start),
-        weights,
-        has_biases=True,
-        num_layers=1,
-        dropout=0.0,
-        train=keep_for_backward,
-        bidirectional=True,
-        batch_first=True,
-    )
-    return steps
