@@ -173,11 +173,15 @@ def _row(trials: list[TrialResult]) -> Row:
     if not finished:
         return Row(model, [], failed, {}, None, None, None, None, dataset, setting)
     first = finished[0]
+    names = dict.fromkeys(name for trial in finished for name in trial.metrics)
     return Row(
         model,
         [trial.seed for trial in finished],
         failed,
-        {name: Spread.of([trial.metrics[name] for trial in finished]) for name in first.metrics},
+        {
+            name: Spread.of([trial.metrics.get(name, math.nan) for trial in finished])
+            for name in names
+        },
         Spread.of([trial.ms_per_utterance or math.nan for trial in finished]),
         first.trainable,
         first.total,

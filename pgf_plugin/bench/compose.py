@@ -1,6 +1,7 @@
 """From the entries of a bench to the config of one training run."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ def compose(config: Config, entry: Entry, dataset: Entry | None = None) -> Confi
     Raises:
         ConfigError: if there is no such config, or it has no model.
     """
+    # Copied wherever it is merged: mmengine takes `_delete_` out of what it merges, and keeps the
+    # dicts themselves, which another model or dataset would find changed.
     overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
     base = overrides.pop("config", None)
     trial = read_config(find_config(base)) if base else Config()
@@ -37,7 +40,7 @@ def compose(config: Config, entry: Entry, dataset: Entry | None = None) -> Confi
             trial.merge_from_dict({"model": value})
         elif key not in ("bench", "work_dir"):
             trial[key] = value
-    trial.merge_from_dict(overrides)
+    trial.merge_from_dict(deepcopy(overrides))
     if "model" not in trial:
         raise ConfigError(
             f"bench.models: the entry {entry!r} has no model. Name a config that has one, or give "

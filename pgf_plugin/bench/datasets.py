@@ -5,6 +5,7 @@ its features, the range of its labels, and the encoder of its language.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def apply_dataset(
     Raises:
         ConfigError: if there is no such config.
     """
-    given = {"config": entry} if isinstance(entry, str) else dict(entry)
+    given = {"config": entry} if isinstance(entry, str) else deepcopy(dict(entry))
     base = given.pop("config", None)
     data = read_config(find_data_config(base)) if base else Config()
     batch_size = (trial.get("train_dataloader") or {}).get("batch_size")
@@ -105,7 +106,7 @@ def apply_dataset(
     for key in _REPLACED:
         if key in data:
             trial[key] = data[key]
-    trial.merge_from_dict({key: overrides[key] for key in _REPLACED if key in overrides})
+    trial.merge_from_dict({key: deepcopy(overrides[key]) for key in _REPLACED if key in overrides})
     _tell_encoder(trial, data, overrides)
     _tell_widths(trial, data)
     _tell_range(trial, data)
@@ -119,9 +120,11 @@ def _merge(data: Config, given: dict[str, Any]) -> None:
         data.feature_dims = given["feature_dims"]
     for key in LOADERS if shared else ():
         if key in data:
-            data.merge_from_dict({f"{key}.dataset": shared})
-    if root is not None:
-        apply_data_root(data, root)
+            data.merge_from_dict({f"{key}.dataset": deepcopy(shared)})
+    if root is not None and not apply_data_root(data, root, "bench.datasets: data_root"):
+        raise ConfigError(
+            f"bench.datasets: data_root {root}: no dataset of the entry takes one; MSADataset would"
+        )
 
 
 def _tell_encoder(trial: Config, data: Config, overrides: Mapping[str, Any]) -> None:

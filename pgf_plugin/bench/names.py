@@ -1,7 +1,11 @@
 """How a trial is called: in the table, and as a folder."""
 
+import hashlib
 import re
 from pathlib import Path
+
+_LONGEST = 120
+"""Bytes of a file name; most file systems take 255, and some add to it."""
 
 
 def row_label(model: str, dataset: str = "", setting: str = "") -> str:
@@ -18,5 +22,9 @@ def trial_folder(
 
 
 def slug(name: str) -> str:
-    """Return ``name`` as a file name."""
-    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
+    """Return ``name`` as a file name; a long one ends in its hash."""
+    plain = re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_"
+    if len(plain.encode()) <= _LONGEST:
+        return plain
+    kept = plain.encode()[: _LONGEST - 9].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

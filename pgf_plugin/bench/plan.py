@@ -197,7 +197,8 @@ def check_models(bench: Mapping[str, Any], models: Sequence[str] | None) -> None
     entries = bench["models"]
     check_chosen("models", models or (), entries)
     reference = bench.get("reference")
-    if models and reference in entries and reference not in models:
+    of = [name for name in entries if f"{reference} (".startswith(f"{name} (")]  # or a row of it
+    if models and of and not set(of) & set(models):
         raise ConfigError(
             f"--models leaves out {reference!r}, the bench.reference: name it too, or compare with "
             f"another model (--cfg-options bench.reference={models[0]!r})"

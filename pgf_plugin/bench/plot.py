@@ -70,6 +70,14 @@ def _mean(row: Row, metric: Metric) -> float:
     return metric.scaled(row.metrics[metric.name].mean) if metric.name in row.metrics else math.nan
 
 
+def _whiskers(row: Row, metric: Metric) -> tuple[float, float] | None:
+    """Middle and half of the interval, which is of the MAE, and may lie beside the mean."""
+    if row.interval is None or metric.name != "MAE":
+        return None
+    low, high = row.interval.low, row.interval.high
+    return (low + high) / 2, (high - low) / 2
+
+
 def _draw_models(
     axes,
     rows: Sequence[Row],
@@ -85,9 +93,9 @@ def _draw_models(
             for result in results
             if result.label == row.label and result.status == "finished"
         ]
-        if row.interval:
-            ends = [[mean - row.interval.low], [row.interval.high - mean]]
-            axes.errorbar([mean], [place], xerr=ends, color=color, capsize=5, linewidth=1.6)
+        if whiskers := _whiskers(row, metric):
+            middle, half = whiskers
+            axes.errorbar([middle], [place], xerr=half, fmt="none", color=color, capsize=5)
         axes.plot([mean], [place], "|", color=color, markersize=17, markeredgewidth=2.5)
         axes.plot(values, [place] * len(values), "o", color=color, markersize=5.5, alpha=0.6)
     known = [each for each in published if metric.name in each.metrics]
@@ -107,9 +115,12 @@ def _draw_sizes(axes, rows: Sequence[Row], metric: Metric) -> None:
     colors = colors_of(len(rows))
     for place, row in enumerate(rows):
         size, mean = (row.trainable or 0) / 1e6, _mean(row, metric)
-        if row.interval:
-            ends = [[mean - row.interval.low], [row.interval.high - mean]]
-            axes.errorbar([size], [mean], yerr=ends, color=colors[place], capsize=3, alpha=0.5)
+        if whiskers := _whiskers(row, metric):
+            middle, half = whiskers
+            color = colors[place]
+            axes.errorbar(
+                [size], [middle], yerr=half, fmt="none", color=color, capsize=3, alpha=0.5
+            )
         axes.plot([size], [mean], "o", color=colors[place])
     axes.margins(x=0.12)
     axes.set_xlabel("trainable parameters, millions")

@@ -1,5 +1,6 @@
 """What a trial predicted for each utterance of the test set, as one Parquet file."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,9 +59,15 @@ def load_predictions(folder: Path) -> pd.DataFrame | None:
     return frame if {"id", "label", "prediction"} <= set(frame) else None
 
 
-def absolute_errors(frame: pd.DataFrame) -> np.ndarray:
-    """Absolute error of each utterance, (N,) float64, the mean over the outputs of a head."""
-    difference = np.stack(frame["prediction"]) - np.stack(frame["label"])
+def absolute_errors(frame: pd.DataFrame, bound: float = math.inf) -> np.ndarray:
+    """Absolute error of each utterance, (N,) float64, the mean over the outputs of a head.
+
+    Args:
+        frame: of ``prediction`` and ``label``.
+        bound: both are clipped to ``[-bound, bound]``.
+    """
+    clipped = [np.clip(np.stack(frame[key]), -bound, bound) for key in ("prediction", "label")]
+    difference = np.subtract(*clipped)
     return np.abs(difference).reshape(len(frame), -1).mean(1)
 
 

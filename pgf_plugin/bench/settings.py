@@ -5,7 +5,6 @@ from itertools import product
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from pgf_plugin.bench.names import slug
@@ -13,6 +12,7 @@ from pgf_plugin.config.load import type_name
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.config.slots import LOADER_KEYS, LOADERS, SLOTS
+from pgf_plugin.config.variables import read_by_runner, variable_problem
 from pgf_plugin.errors import did_you_mean, shown
 from pgf_plugin.registry import ROOT_REGISTRIES
 
@@ -129,6 +129,8 @@ def key_problems(config: Config, bench: Mapping[str, Any], setting: str) -> Iter
 def _lack(config: Config, key: str, strict: bool) -> str | None:
     """Why a dotted key has no place in a config; None where it has one."""
     node: Any = config._cfg_dict
+    if key.split(".")[0] in node and (said := variable_problem(key)):
+        return said
     path = ""
     for part in key.split("."):
         if isinstance(node, list | tuple) and part.isdigit() and int(part) < len(node):
@@ -156,7 +158,7 @@ def _absent(node: Mapping[str, Any], part: str, path: str, strict: bool) -> str 
 def _accepted(node: Mapping[str, Any], path: str) -> frozenset[str] | None:
     """Arguments of what is built from a node; None where that is nothing, or takes any."""
     if not path:
-        return arguments_of(Runner).accepted
+        return read_by_runner()
     if path in LOADERS:
         return (arguments_of(DataLoader).accepted or frozenset()) | set(LOADER_KEYS)
     slot = SLOTS.get(path.rpartition(".")[2])

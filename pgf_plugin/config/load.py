@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,13 @@ def _reads_text(node: Mapping[str, Any], tokenizers: Sequence[Any]) -> bool:
     return type_name(node) == "HFTextEncoder" or (type_name(node) == "HFModel" and known)
 
 
-def apply_data_root(cfg: Config, data_root: str | Path) -> int:
+def apply_data_root(cfg: Config, data_root: str | Path, key: str = "--data-root") -> int:
     """Point every dataset of a config that takes a ``data_root`` at the folder ``data_root``.
 
     Args:
         cfg: changed in place.
         data_root: folder of the data.
+        key: what an error calls it.
 
     Returns:
         how many datasets there are that take a ``data_root``.
@@ -114,7 +116,7 @@ def apply_data_root(cfg: Config, data_root: str | Path) -> int:
     """
     folder = Path(data_root).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"--data-root {data_root}: there is no such folder")
+        raise FileNotFoundError(f"{key} {data_root}: there is no such folder")
     scope = cfg.get("default_scope")
     found = [node for node in dataset_nodes(cfg) if _takes_data_root(node, scope)]
     for node in found:
@@ -209,7 +211,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
         ConfigError: if a key goes through a value that has no keys.
     """
     try:
-        cfg.merge_from_dict(dict(options))
+        cfg.merge_from_dict(deepcopy(dict(options)))  # the next config gets them whole, too
     except (KeyError, TypeError, IndexError, AssertionError) as error:
         raise ConfigError(
             f"--cfg-options do not fit {cfg.filename or 'the config'}: {error}"

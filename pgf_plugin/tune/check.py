@@ -5,11 +5,10 @@ from copy import deepcopy
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from pgf_plugin.config import Problem, apply_options, check_config
 from pgf_plugin.config.problem import unique
-from pgf_plugin.config.signatures import arguments_of
+from pgf_plugin.config.variables import variable_problem
 from pgf_plugin.errors import ConfigError, MissingExtraError, did_you_mean, shown
 from pgf_plugin.tune.settings import KEY, settings_problems
 from pgf_plugin.tune.space import Parameter, Space, parse_space
@@ -78,12 +77,8 @@ def _unknown(cfg: Config, key: str) -> str | None:
         return f"cannot vary: {_FIXED[root]}"
     if root not in cfg or root == KEY:
         return f"the config has no {root!r}.{did_you_mean(root, cfg.keys())}"
-    known = arguments_of(Runner).accepted
-    if known is not None and root not in known:
-        return (
-            f"{root!r} is a variable of the config, read before a trial begins, and changes "
-            "nothing: name the keys that are made from it"
-        )
+    if said := variable_problem(key):
+        return said
     node, place = cfg[root], root
     for number, name in enumerate(rest):
         said, node = _step(node, name, place, is_last=number == len(rest) - 1)

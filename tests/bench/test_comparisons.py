@@ -147,6 +147,29 @@ def test_the_reference_is_that_of_the_same_dataset(tmp_path):
     assert height > 1.5 * png_height(tmp_path / "comparison.png")  # a line a dataset
 
 
+def test_a_report_is_drawn_where_the_mean_lies_beside_the_interval(tmp_path):
+    # Of the test sets of two seeds, the easy half is common.
+    trials = [made_up_trial(tmp_path, "A", seed, error=0.7) for seed in range(2)]
+    for trial in trials:
+        path = trial.folder(tmp_path) / PREDICTIONS_FILE
+        frame = pd.read_parquet(path)
+        errors = (frame["prediction"] - frame["label"]).abs()
+        hard = errors > errors.median()
+        frame.loc[hard, "id"] += f" of seed {trial.seed}"
+        frame.to_parquet(path)
+    (row,) = collect(trials, tmp_path)
+    assert row.interval.high < row.metrics["MAE"].mean
+    files, _ = report(tmp_path, trials)
+    assert "A" in files["Table"]
+
+
+def test_a_metric_that_a_seed_lacks_is_missing_in_the_row(trials, tmp_path):
+    del trials[0].metrics["Corr"]
+    rows = by_label(collect(trials, tmp_path))
+    assert math.isnan(rows["Good"].metrics["Corr"].mean)
+    assert math.isfinite(rows["Bad"].metrics["Corr"].mean)
+
+
 def test_an_unknown_reference_is_refused_with_the_nearest(trials, tmp_path):
     with pytest.raises(ConfigError, match=r"bench.reference: 'God' is not in the table.*'Good'\?"):
         collect(trials, tmp_path, "God")
