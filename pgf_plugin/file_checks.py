@@ -19,7 +19,11 @@ Padding is compressed well, but what becomes a thousand times larger holds nothi
 ALWAYS_ALLOWED = 1 << 30
 """Bytes that any file may become, however small it is."""
 
-_PLAIN = (Tensor, nn.Parameter)
+_TENSORS = (Tensor, nn.Parameter)
+_PLAIN = (type(None), bool, int, float, str, *_TENSORS)
+
+EXTRA_STATE = "_extra_state"
+"""How torch calls what a module adds to its state dict, which may be any plain value."""
 
 
 def largest_content(path: Path) -> int:
@@ -72,19 +76,46 @@ def state_dict_of(path: str | Path, content: Any) -> Mapping[str, Tensor]:
 def check_tensors(path: str | Path, state: Mapping[Any, Any]) -> None:
     """Refuse what is no plain tensor, or one that is bigger than the bytes it is made of.
 
+    What a module adds to its state dict (``get_extra_state``) may be other plain values.
+
     Raises:
         DataError: naming the first entry that is none.
     """
     wrong = [
         name
         for name, value in state.items()
-        if not (isinstance(name, str) and name.isprintable() and type(value) in _PLAIN)
-        or value.layout is not torch.strided
-        or value.is_meta
-        or value.nbytes > value.untyped_storage().nbytes()
+        if not is_plain_extra(name, value) and _is_no_tensor(name, value)
     ]
     if wrong:
         raise DataError(
             f"{path} is not loaded: {wrong[0]!r} in its state dict is no tensor with a name and "
             f"values ({len(wrong)} of {len(state)} are none)"
         )
+
+
+def is_plain_extra(name: Any, value: Any) -> bool:
+    """Whether an entry of a state dict is what a module adds, of plain values and no tensor."""
+    if not isinstance(name, str) or not name.endswith(EXTRA_STATE) or isinstance(value, Tensor):
+        return False
+    left, seen = [value], set()
+    while left:
+        item = left.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Mapping):
+            left += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple | set):
+            left += item
+        elif type(item) not in _PLAIN:
+            return False
+    return True
+
+
+def _is_no_tensor(name: Any, value: Any) -> bool:
+    return (
+        not (isinstance(name, str) and name.isprintable() and type(value) in _TENSORS)
+        or value.layout is not torch.strided
+        or value.is_meta
+        or value.nbytes > value.untyped_storage().nbytes()
+    )

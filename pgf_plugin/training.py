@@ -56,4 +56,4 @@ def _check_fit(runner: Runner, checkpoint: Path) -> None:
 
 
 def _load_safetensors(filename: str, map_location: str | Callable | None) -> dict[str, Any]:
-    return {"state_dict": read_weights(Path(filename)).tensors, "meta": {}}
+    return {"state_dict": read_weights(Path(filename)).state, "meta": {}}

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
-from pgf_plugin.file_checks import check_archive, check_tensors, state_dict_of
+from pgf_plugin.file_checks import check_archive, check_tensors, is_plain_extra, state_dict_of
 
 SAFETENSORS = ".safetensors"
 CHECKPOINT = ".pth"
@@ -28,16 +29,32 @@ class Weights(NamedTuple):
     """What a file of weights holds.
 
     Attributes:
-        tensors: the model's state dict.
+        tensors: the model's state dict, as far as it is tensors.
         origin: ``experiment`` (the run that wrote the file) and ``model`` (its type), as far as
             the file tells them.
         others: names of what else is in the file, such as the optimizer, with the bytes of the
             tensors there.
+        extra: the rest of the state dict: plain values that modules add (``get_extra_state``).
     """
 
     tensors: dict[str, Tensor]
     origin: dict[str, str]
     others: dict[str, int]
+    extra: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def of(
+        cls, state: Mapping[str, Any], origin: dict[str, str], others: dict[str, int] | None = None
+    ) -> "Weights":
+        """Make them from a whole state dict."""
+        extra = {name: value for name, value in state.items() if is_plain_extra(name, value)}
+        tensors = {name: value for name, value in state.items() if name not in extra}
+        return cls(tensors, origin, others or {}, extra)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The whole state dict."""
+        return {**self.tensors, **self.extra}
 
     @property
     def written_by(self) -> str:
@@ -78,10 +95,16 @@ def write_weights(weights: Weights, path: Path) -> None:
         path: ends in ``.safetensors``, or ``.pth`` for a file that mmengine's ``load_from`` reads.
 
     Raises:
-        DataError: for another suffix.
+        DataError: for another suffix, and for values in safetensors that are no tensors.
         OSError: if it cannot be written.
     """
     tensors = {name: tensor.clone().contiguous() for name, tensor in weights.tensors.items()}
+    if path.suffix == SAFETENSORS and weights.extra:
+        raise DataError(
+            f"{path}: safetensors hold tensors alone, and {next(iter(weights.extra))!r} of the "
+            f"model is none ({len(weights.extra)} of its state dict): write a file that ends in "
+            f"{CHECKPOINT}"
+        )
     if path.suffix == SAFETENSORS:
         stamp = {META_KEY: json.dumps(schema_stamp())}
         data = save(tensors, metadata={"format": "pt", **weights.origin, **stamp})
@@ -89,7 +112,7 @@ def write_weights(weights: Weights, path: Path) -> None:
         buffer = io.BytesIO()
         origin = {_META_KEYS[name]: value for name, value in weights.origin.items()}
         meta = {**origin, META_KEY: schema_stamp()}
-        torch.save({"meta": meta, "state_dict": tensors}, buffer)
+        torch.save({"meta": meta, "state_dict": {**tensors, **weights.extra}}, buffer)
         data = buffer.getvalue()
     else:
         raise DataError(f"{path} must end in {SAFETENSORS} or {CHECKPOINT}")
@@ -110,10 +133,10 @@ def _from_checkpoint(path: Path, content: Any) -> Weights:
     if isinstance(content, Mapping):
         check_schema(content.get("meta"), path)
     state = state_dict_of(path, content)
-    tensors = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
+    named = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
     parts = content if state is not content else {}
     others = {str(key): _bytes(value) for key, value in parts.items() if key != "state_dict"}
-    return Weights(tensors, _origin(parts.get("meta")), others)
+    return Weights.of(named, _origin(parts.get("meta")), others)
 
 
 def _origin(meta: Any) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from pgf_plugin.errors import DataError
+from pgf_plugin.file_checks import EXTRA_STATE
 from pgf_plugin.weights import Weights, read_weights
 
 _LISTED = 12
@@ -34,25 +36,26 @@ def fit_weights(model: nn.Module, weights: Weights, checkpoint: Path, *, advice:
         DataError: if they are of another model, preset or encoder.
     """
     try:
-        model.load_state_dict(weights.tensors)
+        model.load_state_dict(weights.state)
     except ValueError as error:
         raise DataError(f"{checkpoint} ({weights.written_by}): {error}") from error
     except RuntimeError as error:
         raise DataError(
             f"{checkpoint} does not fit the model of the config, {type(model).__name__}. It was "
-            f"written by {weights.written_by}.{_differences(model, weights.tensors) or error}\n"
+            f"written by {weights.written_by}.{_differences(model, weights.state) or error}\n"
             f"Give the config, and the --cfg-options, that it was trained with{advice}"
         ) from error
 
 
-def _differences(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+def _differences(model: nn.Module, state: Mapping[str, Any]) -> str:
     expected = model.state_dict()
-    missing = expected.keys() - tensors.keys()
-    surplus = tensors.keys() - expected.keys()
+    missing = expected.keys() - state.keys()
+    surplus = state.keys() - expected.keys()
+    common = [name for name in expected.keys() & state.keys() if not name.endswith(EXTRA_STATE)]
     shapes = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
-        for name in expected.keys() & tensors.keys()
-        if tensors[name].shape != expected[name].shape and not name.endswith("_extra_state")
+        f"{name} {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in common
+        if state[name].shape != expected[name].shape
     ]
     return (
         _listed("missing in the file", missing)

@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     weights = Weights(dict(state), {"model": f"MMSA's {name}"}, {})
     with held(cfg.work_dir, cfg):
         with without_pretrained_weights():  # all of them are in the checkpoint
+            cfg.launcher = "none"
             runner = Runner.from_cfg(cfg)
         fit_weights(runner.model, weights, path, advice=_ADVICE)
         if args.out:
@@ -153,7 +154,7 @@ def _use_data_file(cfg: Config, args: argparse.Namespace) -> None:
 
 def _write(runner: Runner, model: str, out: Path) -> None:
     """Write the weights, and say with what config they are used."""
-    write_weights(Weights(runner.model.state_dict(), {"model": model}, {}), out)
+    write_weights(Weights.of(runner.model.state_dict(), {"model": model}), out)
     config = Path(runner.work_dir, Path(runner.cfg.filename).name)
     print(f"wrote {out}, for: pgf test {config} {out}")
 

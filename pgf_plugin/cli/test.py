@@ -1,6 +1,7 @@
 """``pgf test``: metrics of a checkpoint on the test split."""
 
 import argparse
+from numbers import Real
 
 from mmengine.runner import Runner
 
@@ -8,6 +9,9 @@ from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
 from pgf_plugin.compat import complete_determinism
 from pgf_plugin.weights_loading import load_weights
 from pgf_plugin.work_dir import held
+
+TEST_NEEDS = ("test_dataloader", "test_cfg", "test_evaluator")
+"""Keys without which nothing can be tested."""
 
 
 def add_parser(commands) -> None:
@@ -24,9 +28,10 @@ def add_parser(commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Test the checkpoint and print its metrics as a table."""
     checkpoint = existing_file(args.checkpoint)
-    cfg = checked_config_from(args, needs=("test_dataloader", "test_cfg", "test_evaluator"))
+    cfg = checked_config_from(args, needs=TEST_NEEDS)
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
+    cfg.launcher = "none"  # that of the training, in the copy that it wrote
     with held(cfg.work_dir, cfg):
         runner = Runner.from_cfg(cfg)
         complete_determinism()
@@ -36,12 +41,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_metrics(runner: Runner, what: str) -> None:
-    """Test the runner's model and print its metrics as a table, headed by ``what`` is tested."""
+    """Test the runner's model and print its metrics as a table, headed by ``what`` is tested.
+
+    A metric that is no single number, such as one for each class, is printed as it is.
+    """
     metrics = runner.test()
     dataset = runner.test_dataloader.dataset
     print(f"{what}, {len(dataset)} test utterances")
     width = max(map(len, metrics), default=0)
     for name, value in metrics.items():
-        print(f"  {name:<{width}}  {value:.4f}")
+        print(f"  {name:<{width}}  {f'{value:.4f}' if isinstance(value, Real) else value}")
     if hasattr(dataset, "describe") and (note := dataset.describe().get("note")):
         print(note)

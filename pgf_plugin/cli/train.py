@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from pgf_plugin.checkpoint_files import begin_anew, find_resumable, newest_checkpoint
 from pgf_plugin.cli.going_on import run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
+from pgf_plugin.cli.test import TEST_NEEDS
 from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
@@ -64,8 +65,10 @@ def _train(args: argparse.Namespace, work_dir: list[str]) -> int:
     if best and is_first_process(cfg):
         # The copy of the config that the runner wrote holds what the command line changed.
         written = Path(runner.work_dir, Path(cfg.filename).name)
-        command = shlex.join(["pgf", "test", *(os.path.relpath(file) for file in (written, best))])
-        print(f"\nBest checkpoint: {best}\nTest it: {command}")
+        print(f"\nBest checkpoint: {best}")
+        if all(cfg.get(key) is not None for key in TEST_NEEDS):
+            files = (os.path.relpath(file) for file in (written, best))
+            print(f"Test it: {shlex.join(['pgf', 'test', *files])}")
     return 0
 
 

@@ -136,6 +136,9 @@ class BaseMSADataset(Dataset):
         """Label of each sample, (N, n_out)."""
         return self.table.labels
 
+    def full_init(self) -> None:
+        """Nothing: all is there already. mmengine's wrappers of datasets ask for it."""
+
     def __len__(self) -> int:
         return len(self.table)
 

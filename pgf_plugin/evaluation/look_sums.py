@@ -84,11 +84,14 @@ class AttentionSums:
 
 
 def text_mask(inputs: Mapping[str, Tensor], output: MSAOutput) -> Tensor:
-    """(B, L) bool, True where a token is real."""
-    if "attention_mask" in inputs:
-        return inputs["attention_mask"].bool()
-    shown = (output.gates or output.attention or ())[0]
-    return torch.ones(shown.shape[0], shown.shape[-2], dtype=torch.bool, device=shown.device)
+    """(B, L) bool, True where a token is real; all positions where the layers are not the text's.
+
+    They are not in a wrapped model of another modality, whose batches have a text all the same.
+    """
+    mask, shown = inputs.get("attention_mask"), (*(output.gates or ()), *(output.attention or ()))
+    if mask is not None and (not shown or mask.shape[1] == shown[0].shape[-2]):
+        return mask.bool()
+    return shown[0].new_ones(len(shown[0]), shown[0].shape[-2], dtype=torch.bool)
 
 
 def saturated(gates: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class ExactResumeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Put the state back, if the run is resumed."""
         saved, self._saved = self._saved, None
-        _warn_of_checkpoints_inside_epochs(runner)
+        _warn_of_checkpoints_that_cannot_be_resumed(runner)
         if runner.iter == 0:
             return
         if saved is None:
@@ -207,9 +207,14 @@ def _check(runner: Runner, saved: Mapping[str, Any]) -> None:
         )
 
 
-def _warn_of_checkpoints_inside_epochs(runner: Runner) -> None:
-    hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
-    if isinstance(runner.train_loop, EpochBasedTrainLoop) and not all(h.by_epoch for h in hooks):
+def _warn_of_checkpoints_that_cannot_be_resumed(runner: Runner) -> None:
+    by_epoch = [hook.by_epoch for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+    if isinstance(runner.train_loop, IterBasedTrainLoop) and any(by_epoch):
+        runner.logger.warning(
+            "Checkpoints by epoch in a loop of steps are saved at its end alone: set "
+            "default_hooks.checkpoint.by_epoch=False, or leave it out"
+        )
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and not all(by_epoch):
         runner.logger.warning(
             "Checkpoints by iteration inside an epoch cannot be resumed: set by_epoch=True in "
             "default_hooks.checkpoint, or by_epoch=False in train_cfg"

@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError, check_positive_int
-from pgf_plugin.evaluation.look_sums import saturated
+from pgf_plugin.evaluation.look_sums import saturated, text_mask
 from pgf_plugin.model_access import undisturbed, unwrap
 from pgf_plugin.registry import HOOKS
 
@@ -63,9 +63,9 @@ class GateStatisticsHook(Hook):
         model = unwrap(runner.model)
         with undisturbed(model):
             inputs = model.data_preprocessor(data_batch, False)["inputs"]
-            gates = model(inputs, mode="tensor", outputs=("gates",)).gates
-        for layer, gate in enumerate(gates):
-            for name, value in gate_statistics(gate, inputs.get("attention_mask")).items():
+            output = model(inputs, mode="tensor", outputs=("gates",))
+        for layer, gate in enumerate(output.gates):
+            for name, value in gate_statistics(gate, text_mask(inputs, output)).items():
                 runner.message_hub.update_scalar(f"train/gate_{name}/layer_{layer:02d}", value)
 
 

@@ -19,16 +19,19 @@ from pgf_plugin.registry import HOOKS
 class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` that writes whole files, at moments a run can go on from.
 
-    Three differences. A file is written under another name and then renamed, so that a kill leaves
+    Four differences. A file is written under another name and then renamed, so that a kill leaves
     the file before it. Where a validation is due, the checkpoint is saved after it and not
     before: the validation, its metrics, the best checkpoint and every hook that follows them
     belong to what a resumed run must not do again and must not miss. And the best checkpoint
-    before goes when no file names it any more.
+    before goes when no file names it any more. And without ``by_epoch`` it counts as the loop does:
+    in a loop of steps, ``interval`` is of validations.
 
     Args:
         max_keep_ckpts: -1 keeps all; otherwise at least 2, because the oldest is deleted before
             the newest is written.
         backend_args: where to write; None means local files, written atomically.
+        by_epoch: whether ``interval`` counts epochs or steps; None for epochs in a loop of epochs,
+            and for validations in a loop of steps.
         **kwargs: of ``CheckpointHook``.
 
     Raises:
@@ -39,21 +42,30 @@ class SafeCheckpointHook(CheckpointHook):
 
     backend_args: dict | None
     last_ckpt: str | None
+    filename_tmpl: str
 
     def __init__(
-        self, *, max_keep_ckpts: int = -1, backend_args: dict | None = None, **kwargs: Any
+        self,
+        *,
+        max_keep_ckpts: int = -1,
+        backend_args: dict | None = None,
+        by_epoch: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         if max_keep_ckpts == 1:
             raise ConfigError(
                 "SafeCheckpointHook.max_keep_ckpts must be -1 or at least 2, got 1: a damaged "
                 "checkpoint needs one before it (default_hooks.checkpoint.max_keep_ckpts=2)"
             )
-        super().__init__(max_keep_ckpts=max_keep_ckpts, backend_args=backend_args, **kwargs)
+        kwargs |= {"max_keep_ckpts": max_keep_ckpts, "backend_args": backend_args}
+        super().__init__(by_epoch=by_epoch is not False, **kwargs)
+        self._follows_loop = by_epoch is None
         self._due = False
         self._metrics: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Choose how to write, and remove what a killed run left half-written."""
+        self._count_as(runner.train_loop)
         local = "://" not in str(self.out_dir or runner.work_dir)
         if local and self.backend_args is None and self.file_client_args is None:
             self.backend_args = {"backend": ATOMIC_BACKEND}
@@ -65,6 +77,14 @@ class SafeCheckpointHook(CheckpointHook):
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
             check_space(runner, self, Path(self.out_dir))
+
+    def _count_as(self, loop: Any) -> None:
+        if not self._follows_loop or not isinstance(loop, IterBasedTrainLoop):
+            return
+        self._follows_loop, self.by_epoch = False, False
+        self.interval *= loop.val_interval
+        if self.filename_tmpl == "epoch_{}.pth":
+            self.filename_tmpl = "iter_{}.pth"
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Refuse a layout of a later version."""

@@ -45,7 +45,7 @@ def measure_size(model: nn.Module) -> Size:
 def _checkpoint_bytes(model: nn.Module) -> int:
     with TemporaryDirectory(prefix="pgf-profile-") as folder:
         path = Path(folder, f"best{CHECKPOINT}")
-        write_weights(Weights(saved_state(model), {}, {}), path)
+        write_weights(Weights.of(saved_state(model), {}), path)
         return path.stat().st_size
 
 

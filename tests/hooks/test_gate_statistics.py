@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.evaluation.look_sums import text_mask
 from pgf_plugin.hooks.gate_statistics import gate_statistics
 from pgf_plugin.model_access import undisturbed
+from pgf_plugin.structures import MSAOutput
 
 NAMES = [
     f"gate_{kind}/layer_{layer:02d}" for layer in range(2) for kind in ("mean", "std", "saturation")
@@ -23,6 +25,15 @@ def test_statistics_count_real_tokens_alone():
     assert result["mean"] == pytest.approx(values.mean().item())
     assert result["std"] == pytest.approx(values.std(correction=0).item())
     assert result["saturation"] == pytest.approx(3 / 6)
+
+
+def test_layers_that_are_not_the_texts_count_whole():
+    gate = torch.rand(2, 5, 3)
+    inputs = {"attention_mask": torch.tensor([[1, 1, 0], [1, 0, 0]])}
+    assert text_mask(inputs, MSAOutput(gates=(gate,))).all()
+    assert text_mask(inputs, MSAOutput(gates=(gate,))).shape == (2, 5)
+    text = MSAOutput(attention=(torch.rand(2, 4, 3, 7),))
+    assert text_mask(inputs, text).tolist() == [[True, True, False], [True, False, False]]
 
 
 def test_constant_gate_has_no_spread():
