@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from pgf_plugin.config.annotations import advice, describe, fits
 from pgf_plugin.config.engine_types import ENGINE_TYPES
+from pgf_plugin.config.passed_on import taken_before_super
 from pgf_plugin.errors import did_you_mean, shown
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -34,7 +35,8 @@ class Arguments:
 def arguments_of(component: Callable[..., Any]) -> Arguments:
     """Read the arguments of a class or a function.
 
-    Where a class passes ``**kwargs`` on, those of its bases count too.
+    Where a class passes its ``**kwargs`` to ``super().__init__``, those of its bases count too.
+    Where it does anything else with them, it takes any.
     """
     if not inspect.isclass(component):
         return _of_callables([component], skip_first=False)
@@ -150,7 +152,10 @@ def _of_callables(chain: list[Callable[..., Any]], *, skip_first: bool) -> Argum
             required = tuple(p.name for p in named if p.default is p.empty)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return Arguments(frozenset(accepted), required, types, defaults)
-        accepted.update(string_constants(function))
+        taken = taken_before_super(function)
+        if taken is None:
+            break
+        accepted.update(taken)
     return Arguments(None, required, types, defaults)
 
 
@@ -170,7 +175,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def string_constants(function: Callable[..., Any]) -> set[str]:
-    """String constants of a function: the names that it may take out of its ``**kwargs``."""
+    """String constants of a function that are names: those that it may read of a dict."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     constants = code.co_consts if code else ()
     return {value for value in constants if isinstance(value, str) and value.isidentifier()}

@@ -221,6 +221,24 @@ class TakesAll(nn.Module):
         super().__init__()
 
 
+class PassesElsewhere(Base):
+    """Hands its ``**kwargs`` to the layer of another library, not to its base class."""
+
+    def __init__(self, in_features, **kwargs):
+        super().__init__(width=in_features)
+        assert "bias" not in kwargs, "item"
+        self.layer = nn.Linear(in_features, **kwargs)
+
+
+class PassesSome(Base):
+    """Sorts its ``**kwargs`` by what they are called, which nobody sees from outside."""
+
+    def __init__(self, **kwargs):
+        of_layer = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("out")}
+        super().__init__(**kwargs)
+        self.layer = nn.Linear(4, **of_layer)
+
+
 @pytest.mark.parametrize(
     ("component", "given", "wrong"),
     [
@@ -229,10 +247,23 @@ class TakesAll(nn.Module):
         (PassesOn, {"height": 1, "width": 2, "depth": 3, "taken_out": 4}, []),
         (PassesOn, {"width": 2, "widht": 2}, ["model.widht", "model.height"]),
         (TakesAll, {"anything": 1}, []),
+        (PassesElsewhere, {"in_features": 4, "out_features": 1}, []),
+        (PassesSome, {"width": 1, "out_features": 1}, []),
     ],
 )
 def test_arguments_that_a_class_passes_on(component, given, wrong):
     assert keys({"model": {"type": component, **given}}, build_model=False) == wrong
+
+
+def test_the_arguments_that_are_listed_are_arguments():
+    class Speaks(Base):
+        def __init__(self, **kwargs):
+            self.taken = kwargs.get("taken_out", "item")
+            kwargs.setdefault("depth", 2)
+            super().__init__(**kwargs)
+
+    (problem,) = check_config({"model": {"type": Speaks, "wide": 3}}, build_model=False)
+    assert problem.message.endswith("It takes depth, taken_out, width")
 
 
 def test_arguments_that_a_parent_fills_in_are_not_missed(cfg):
