@@ -90,7 +90,7 @@ def _check_top_level(cfg: Mapping[str, Any]) -> Iterator[Problem]:
             problem = None if absent else type_problem(value, runner.types[key])
             if problem:
                 yield Problem(key, problem)
-        elif near := misspelt(key, known):
+        elif (near := misspelt(key, known)) and near not in cfg:
             yield Problem(
                 key,
                 f"Runner does not know this key (got {shown(value, 40)}). Did you mean {near!r}?",

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
+from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
+
 from pgf_plugin.config.load import nodes, type_name
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.problem import Problem
@@ -13,6 +16,11 @@ from pgf_plugin.registry import SCOPE
 from pgf_plugin.structures import MODALITIES
 
 _DATASETS = ("MSADataset", "SyntheticMSADataset")
+_WAIT_FOR_METRICS: dict[type, str] = {
+    CheckpointHook: "save_best",
+    EarlyStoppingHook: "monitor",
+    ReduceOnPlateauParamScheduler: "monitor",
+}
 
 
 def check_together(cfg: Mapping[str, Any]) -> Iterator[Problem]:
@@ -112,7 +120,7 @@ def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pro
     available = _names_given(cfg.get("val_evaluator"), checker)
     if not available:
         return
-    for key, monitor in _monitors(cfg):
+    for key, monitor in _monitors(cfg, checker):
         for name in monitor if isinstance(monitor, list | tuple) else [monitor]:
             if isinstance(name, str) and name not in (*available, "auto"):
                 yield Problem(
@@ -139,23 +147,30 @@ def check_averaging(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pr
             )
 
 
-def _monitors(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[tuple[str, Any]]:
+    """Arguments of the engine's own classes that name a metric; to others, they mean anything."""
+    for key, slot, node in _hooks_and_schedulers(cfg):
+        kind = checker.resolve(key, node.get("type"), SLOTS[slot])
+        for base, argument in _WAIT_FOR_METRICS.items():
+            waits = isinstance(kind, type) and issubclass(kind, base)
+            if waits and node.get(argument) is not None:
+                yield f"{key}.{argument}", node[argument]
+
+
+def _hooks_and_schedulers(
+    cfg: Mapping[str, Any],
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     hooks = cfg.get("default_hooks")
     for name, hook in hooks.items() if isinstance(hooks, Mapping) else ():
-        yield from _of_node(f"default_hooks.{name}", hook)
-    for key in ("custom_hooks", "param_scheduler"):
-        listed = cfg.get(key)
-        if isinstance(listed, list | tuple):
-            for position, node in enumerate(listed):
-                yield from _of_node(f"{key}[{position}]", node)
-        else:
-            yield from _of_node(key, listed)
-
-
-def _of_node(key: str, node: Any) -> Iterator[tuple[str, Any]]:
-    for name in ("save_best", "monitor"):
-        if isinstance(node, Mapping) and node.get(name) is not None:
-            yield f"{key}.{name}", node[name]
+        if isinstance(hook, Mapping):
+            yield f"default_hooks.{name}", "default_hooks", hook
+    for slot in ("custom_hooks", "param_scheduler"):
+        listed = cfg.get(slot)
+        if isinstance(listed, Mapping):
+            yield slot, slot, listed
+        for position, node in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            if isinstance(node, Mapping):
+                yield f"{slot}[{position}]", slot, node
 
 
 def metric_names(evaluator: Any, scope: str | None) -> list[str]:

@@ -156,9 +156,18 @@ def test_what_a_dataloader_needs(cfg):
 
 def test_a_misspelt_key_of_the_runner_and_variables(cfg):
     cfg.some_variable = {"type": "anything"}
-    cfg.train_dataloder = cfg.train_dataloader
+    cfg.train_dataloder = cfg.pop("train_dataloader")
+    cfg.pop("train_cfg")
+    cfg.pop("optim_wrapper")
     told = r"train_dataloder: Runner does not know this key \(got .*\)\. Did you mean 'train_data"
     assert re.match(told, only(cfg))
+
+
+def test_a_variable_beside_the_key_that_it_resembles(cfg):
+    cfg.custom_hook = {"type": "LoggerHook"}
+    cfg.custom_hooks = [cfg.custom_hook]
+    cfg.models = ["PGFNet"]
+    assert keys(cfg) == []
 
 
 @pytest.mark.parametrize(

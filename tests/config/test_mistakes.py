@@ -6,7 +6,7 @@ import re
 import pytest
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.registry import HOOKS, METRICS, OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from pgf_plugin.config import check_config, load_config
@@ -225,6 +225,22 @@ def test_metrics_that_do_not_say_what_they_give_are_not_asked(cfg):
     cfg.val_evaluator = {"type": "MSAMetric", "prefix": "dev"}
     cfg.default_hooks.checkpoint.save_best = "MAE"
     assert "gives dev/MAE" in told(cfg)["default_hooks.checkpoint.save_best"]
+
+
+def test_a_monitor_of_other_hooks_is_no_metric(cfg):
+    class LossWatch(Hook):
+        def __init__(self, monitor="loss"):
+            self.monitor = monitor
+
+    class Patience(HOOKS.get("EarlyStoppingHook")):
+        pass
+
+    cfg.custom_hooks = [
+        {"type": LossWatch, "monitor": "loss"},
+        {"type": Patience, "monitor": "loss"},
+    ]
+    cfg.param_scheduler = [{"type": "ReduceOnPlateauLR", "monitor": "loss"}]
+    assert list(told(cfg)) == ["custom_hooks[1].monitor", "param_scheduler[0].monitor"]
 
 
 # What the engine's documentation shows, and this package does not use itself.
