@@ -377,6 +377,32 @@ def test_params_prints_the_ledger_offline(capsys, monkeypatch):
     assert rows["encoder"][0] == "0"
 
 
+READS_VALUES = """
+from torch import linspace, nn
+from mmengine.registry import MODELS
+
+@MODELS.register_module()
+class ReadsValues(nn.Module):
+    def __init__(self, read):
+        super().__init__()
+        self.rates = [getattr(rate, read)() for rate in linspace(0, 0.1, 3)]
+        self.layer = nn.Linear(4, 3)
+"""
+
+
+@pytest.mark.parametrize("read", ["item", "numpy"])
+def test_params_of_a_model_that_reads_values_as_it_is_built(read, tmp_path, monkeypatch, capsys):
+    name = f"reads_values_by_{read}"
+    (tmp_path / f"{name}.py").write_text(READS_VALUES.replace("ReadsValues", name))
+    monkeypatch.syspath_prepend(tmp_path)
+    config = tmp_path / "config.py"
+    config.write_text(
+        f"custom_imports = dict(imports=[{name!r}])\nmodel = dict(type={name!r}, read={read!r})\n"
+    )
+    assert main(["params", str(config)]) == 0
+    assert re.search(r"^total +15 +0 +15$", capsys.readouterr().out, re.M)
+
+
 def test_a_bench_config_is_sent_to_the_bench(capsys):
     for command in ("params", "train"):
         assert "pgf bench bench/quickstart" in error_of([command, "bench/quickstart"], capsys)

@@ -4,7 +4,7 @@ import argparse
 
 from pgf_plugin.cli.options import add_config, run_config_from
 from pgf_plugin.config import check_config, config_error
-from pgf_plugin.models.meta import build_on_meta
+from pgf_plugin.models.meta import build_to_count
 from pgf_plugin.models.peft.ledger import ledger
 
 
@@ -22,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
     cfg = run_config_from(args)
     if problems := [p for p in check_config(cfg) if p.key.split(".")[0] == "model"]:
         raise config_error(problems, args.config)
-    print(ledger(build_on_meta(cfg.model)))
+    print(ledger(build_to_count(cfg.model)))
     return 0

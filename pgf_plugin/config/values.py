@@ -10,7 +10,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from pgf_plugin.errors import shown
-from pgf_plugin.models.meta import build_on_meta
+from pgf_plugin.models.meta import build_on_meta, is_of_meta
 
 REFUSALS = (
     *(ValueError, TypeError, KeyError, AssertionError),
@@ -57,7 +57,7 @@ def refused_values(model: Mapping[str, Any], *, complete: bool = True) -> Iterat
     rest = deepcopy(dict(model))
     for _ in range(_MOST):
         message = refusal(build_on_meta, rest)
-        if message is None:
+        if message is None or is_of_meta(message):
             return
         blamed = _first_named("model", rest, message)
         if not complete and (blamed is None or not _shows(message, blamed)):

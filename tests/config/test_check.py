@@ -288,14 +288,29 @@ def test_arguments_that_a_parent_fills_in_are_not_missed(cfg):
     assert re.search("^model: .*'scale'", only(cfg))
 
 
-def test_a_foreign_model_that_needs_real_memory_is_left_to_the_run(cfg):
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: torch.ones(1).item(),
+        lambda: torch.linspace(0, 0.1, 3).numpy().tolist(),
+        lambda: nn.Linear(2, 2)(torch.ones(1, 2, device="cpu")),
+    ],
+)
+def test_a_foreign_model_that_needs_real_memory_is_left_to_the_run(cfg, read):
     class NeedsMemory(nn.Module):
         def __init__(self):
             super().__init__()
-            self.scale = torch.ones(1).item()
+            self.scale = read()
 
     cfg.model = Config({"model": {"type": NeedsMemory}}).model
     assert keys(cfg) == []
+
+
+def test_an_encoder_with_meta_in_its_name_is_still_refused(cfg):
+    loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
+    places = ("model.encoder.pretrained", *(f"{loader}.dataset.tokenizer" for loader in loaders))
+    cfg.merge_from_dict(dict.fromkeys(places, "./device/meta-llama"))
+    assert only(cfg).startswith("model.encoder.pretrained: encoder './device/meta-llama'")
 
 
 def test_a_hook_keeps_its_priority_and_a_default_hook_may_be_none(cfg):
