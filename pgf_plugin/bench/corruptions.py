@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from pgf_plugin.config.load import nodes
+from pgf_plugin.config.loaders import parts_of
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.signatures import arguments_of
@@ -100,7 +101,8 @@ def corrupted_config(config: Config, transform: Mapping[str, Any]) -> Config:
 def _test_sets(config: Config) -> list[dict[str, Any]]:
     """The datasets below ``test_dataloader`` that take transforms."""
     checker, found = NodeChecker(config.get("default_scope") or SCOPE), []
-    for node in nodes((config.get("test_dataloader") or {}).get("dataset")):
+    loaders = parts_of("test_dataloader", config.get("test_dataloader"))
+    for node in (each for _, loader in loaders for each in nodes(loader.get("dataset"))):
         kind = checker.resolve("", node.get("type"), SLOTS["dataset"])
         if not isinstance(kind, Problem):
             accepted = arguments_of(kind).accepted

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from pgf_plugin.config import engine_dicts, relations
 from pgf_plugin.config.annotations import fits
+from pgf_plugin.config.loaders import are_several, loaders_of, parts_of
 from pgf_plugin.config.needs import check_collate
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.optimization import check_optimization
@@ -28,6 +29,10 @@ from pgf_plugin.errors import misspelt, shown
 from pgf_plugin.registry import SCOPE
 
 _OF_LOADERS = {"num_batch_per_epoch": int, "disable_subprocess_warning": bool}
+_ONE_LOADER = (
+    "must be one dataloader, dict(batch_size=…, dataset=…, sampler=…), got {}: the engine's loop "
+    "takes one. A loop of your own may take several ({}_cfg.type)"
+)
 _AT_LEAST_ONE = ("max_epochs", "max_iters", "val_interval")
 _BUILT = ("dataset", "sampler", "collate_fn", "worker_init_fn", *LOADER_KEYS)
 """Keys of a dataloader that are not numbers and switches of torch's."""
@@ -44,16 +49,16 @@ def check_config(cfg: Config | Mapping[str, Any], *, build_model: bool = True) -
     """
     scope = cfg.get("default_scope")
     checker = NodeChecker(scope if scope and isinstance(scope, str) else SCOPE, _num_epochs(cfg))
-    problems = list(isolated("config", lambda: _check_top_level(cfg)))
+    problems = list(isolated("config", lambda: _check_top_level(cfg, checker)))
     mistyped = {problem.key for problem in problems}
     for key in TOP_LEVEL:
         if key not in mistyped:
-            problems += isolated(key, _check_of(checker, key, cfg.get(key)))
+            problems += isolated(key, _check_of(checker, key, cfg.get(key), cfg))
         if key == "model" and build_model and isinstance(cfg.get(key), dict):
             problems += isolated(key, partial(_model_values, cfg[key], tuple(problems)))
-    for key in LOADERS:
+    for key, loader in loaders_of(cfg):
         if key not in mistyped:
-            problems += isolated(key, partial(_check_loader, checker, key, cfg.get(key)))
+            problems += isolated(key, partial(_check_loader, checker, key, loader))
     for check in (
         lambda: check_collate(cfg),
         lambda: relations.check_tokenizers(cfg),
@@ -79,13 +84,17 @@ def raise_problems(cfg: Config | Mapping[str, Any], context: str = "config") -> 
         raise config_error(problems, context)
 
 
-def _check_top_level(cfg: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_top_level(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:
     runner = arguments_of(Runner)
     known = [key for key in runner.accepted or () if key != "cfg"]
     if not cfg.get("model"):
         yield Problem("model", "a config needs a model, such as dict(type='PGFNet', …)")
     for key, value in cfg.items():
         if key in known and key in runner.types:
+            if key in LOADERS and are_several(value):
+                if not _loop_takes_several(cfg, key, checker):
+                    yield Problem(key, _ONE_LOADER.format(shown(value), key.partition("_")[0]))
+                continue
             absent = value is None and runner.defaults.get(key, value) is None
             problem = None if absent else type_problem(value, runner.types[key])
             if problem:
@@ -99,7 +108,9 @@ def _check_top_level(cfg: Mapping[str, Any]) -> Iterator[Problem]:
     yield from (Problem(*found) for found in engine_dicts.runner_dicts(cfg))
 
 
-def _check_of(checker: NodeChecker, key: str, value: Any) -> Callable[[], Iterable[Problem]]:
+def _check_of(
+    checker: NodeChecker, key: str, value: Any, cfg: Mapping[str, Any]
+) -> Callable[[], Iterable[Problem]]:
     """The check of a top-level key."""
     if key == "optim_wrapper":
         return lambda: check_optimization(checker, key, value)
@@ -107,9 +118,14 @@ def _check_of(checker: NodeChecker, key: str, value: Any) -> Callable[[], Iterab
         return lambda: _check_hooks(checker, key, value)
     if key == "train_cfg":
         return lambda: _check_train_cfg(checker, key, value)
-    if key in ("val_evaluator", "test_evaluator") and isinstance(value, dict):
-        slot = Slot("EVALUATOR", "Evaluator") if "metrics" in value else SLOTS[key]
-        return lambda: checker.place(key, value, slot)
+    if key in ("val_evaluator", "test_evaluator"):
+        # Where a loop has several dataloaders, it may have an evaluator for each.
+        several = are_several(cfg.get(key.replace("evaluator", "dataloader")))
+        return lambda: [
+            problem
+            for place, part in (parts_of(key, value) if several else [(key, value)])
+            for problem in checker.place(place, part, _slot_of_evaluator(key, part))
+        ]
     if key == "param_scheduler" and isinstance(value, dict) and "type" not in value:
         return lambda: [  # several optimizers, each with schedulers of its own
             problem
@@ -117,6 +133,11 @@ def _check_of(checker: NodeChecker, key: str, value: Any) -> Callable[[], Iterab
             for problem in checker.place(f"{key}.{name}", part, SLOTS[key])
         ]
     return lambda: checker.place(key, value, SLOTS[key])
+
+
+def _slot_of_evaluator(key: str, value: Any) -> Slot:
+    whole = isinstance(value, dict) and "metrics" in value
+    return Slot("EVALUATOR", "Evaluator") if whole else SLOTS[key]
 
 
 def _check_hooks(checker: NodeChecker, key: str, hooks: Any) -> Iterator[Problem]:
@@ -157,9 +178,17 @@ def _check_train_cfg(checker: NodeChecker, key: str, loop: Any) -> Iterator[Prob
             yield Problem(f"{key}.{name}", f"must be an integer >= 1, got {value!r}")
 
 
-def _check_loader(checker: NodeChecker, key: str, loader: Any) -> Iterator[Problem]:
-    if not isinstance(loader, dict):
-        return
+def _loop_takes_several(cfg: Mapping[str, Any], key: str, checker: NodeChecker) -> bool:
+    """Whether the loop of a dataloader may take several: one that is not of the engine."""
+    loop_key = f"{key.partition('_')[0]}_cfg"
+    loop = cfg.get(loop_key)
+    if not isinstance(loop, Mapping) or loop.get("type") is None:
+        return False
+    kind = checker.resolve(loop_key, loop["type"], SLOTS[loop_key])
+    return getattr(kind, "__module__", "").partition(".")[0] != "mmengine"
+
+
+def _check_loader(checker: NodeChecker, key: str, loader: Mapping[str, Any]) -> Iterator[Problem]:
     found = dict(misfits(DataLoader, loader, extra=LOADER_KEYS))
     found |= {
         name: problem

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from pgf_plugin.config.loaders import loaders_of
 from pgf_plugin.config.read_errors import explain
 from pgf_plugin.config.resolve import find_config
 from pgf_plugin.config.signatures import arguments_of
@@ -148,8 +149,8 @@ def nodes(tree: Any) -> Iterator[dict]:
 
 def dataset_nodes(cfg: Config) -> Iterator[dict]:
     """Every node below a dataloader's ``dataset``, the wrapped datasets among them."""
-    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        for node in nodes((cfg.get(loader) or {}).get("dataset")):
+    for _, loader in loaders_of(cfg):
+        for node in nodes(loader.get("dataset")):
             if "type" in node:
                 yield node
 

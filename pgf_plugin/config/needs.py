@@ -6,8 +6,8 @@ from typing import Any
 from mmengine.registry import DATASETS
 
 from pgf_plugin.config.load import nodes, type_name
+from pgf_plugin.config.loaders import loaders_of
 from pgf_plugin.config.problem import Problem
-from pgf_plugin.config.slots import LOADERS
 from pgf_plugin.datasets import BaseMSADataset
 
 _COLLATE = "collate_fn=dict(type='msa_collate')"
@@ -44,16 +44,15 @@ def missing_parts(cfg: Mapping[str, Any], needs: Sequence[str], command: str) ->
 
 def check_collate(cfg: Mapping[str, Any]) -> Iterator[Problem]:
     """The engine's own way to make a batch does not pad the samples of this package."""
-    for key in LOADERS:
-        loader = cfg.get(key)
-        if isinstance(loader, dict) and "collate_fn" not in loader and _gives_samples(loader):
+    for key, loader in loaders_of(cfg):
+        if "collate_fn" not in loader and _gives_samples(loader):
             yield Problem(
                 f"{key}.collate_fn",
                 f"is missing: add {_COLLATE}, which pads the samples to a batch",
             )
 
 
-def _gives_samples(loader: dict) -> bool:
+def _gives_samples(loader: Mapping[str, Any]) -> bool:
     """Whether a dataset of this package, wrapped or not, feeds the loader."""
     found = (DATASETS.module_dict.get(type_name(node)) for node in nodes(loader.get("dataset")))
     return any(isinstance(kind, type) and issubclass(kind, BaseMSADataset) for kind in found)

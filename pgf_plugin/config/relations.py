@@ -7,9 +7,10 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 
 from pgf_plugin.config.load import nodes, type_name
+from pgf_plugin.config.loaders import are_several, loaders_of
 from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.problem import Problem
-from pgf_plugin.config.slots import LOADERS, SLOTS, TOGETHER
+from pgf_plugin.config.slots import SLOTS, TOGETHER
 from pgf_plugin.errors import did_you_mean
 from pgf_plugin.models.base import MSAModel
 from pgf_plugin.registry import SCOPE
@@ -117,6 +118,8 @@ def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pro
     The engine meets them after the first validation. A metric says which it gives by a class method
     ``metric_names(**arguments)``; nothing is said where one does not.
     """
+    if are_several(cfg.get("val_dataloader")):  # their loop alone knows what it calls the metrics
+        return
     available = _names_given(cfg.get("val_evaluator"), checker)
     if not available:
         return
@@ -202,10 +205,8 @@ def _names_given(evaluator: Any, checker: NodeChecker) -> list[str]:
 
 def _datasets(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every node below a dataloader's ``dataset`` with its key."""
-    for loader in LOADERS:
-        value = cfg.get(loader)
-        if isinstance(value, Mapping):
-            yield from _below(f"{loader}.dataset", value.get("dataset"))
+    for key, loader in loaders_of(cfg):
+        yield from _below(f"{key}.dataset", loader.get("dataset"))
 
 
 def _below(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:

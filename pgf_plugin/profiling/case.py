@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pgf_plugin.config.loaders import parts_of
 from pgf_plugin.errors import check_one_of, check_positive_int
 from pgf_plugin.structures import MODALITIES
 
@@ -59,7 +60,9 @@ def configured_lengths(configs: Iterable[Mapping[str, Any]]) -> list[Lengths]:
     """To what the configs pad their test batches (``pad_to``), each once; 50 where they do not."""
     found = []
     for config in configs:
-        loader = config.get("test_dataloader") or config.get("train_dataloader") or {}
+        keys = ("test_dataloader", "train_dataloader")
+        loaders = [loader for key in keys for _, loader in parts_of(key, config.get(key))]
+        loader = next(iter(loaders), {})
         pad_to = (loader.get("collate_fn") or {}).get("pad_to") or {}
         found.append(Lengths(**{name: pad_to[name] for name in MODALITIES if name in pad_to}))
     return list(dict.fromkeys(found))

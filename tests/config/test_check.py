@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import HOOKS, MODELS
+from mmengine.runner import ValLoop
 from torch import nn
 
 from pgf_plugin.config import (
@@ -19,6 +20,7 @@ from pgf_plugin.config import (
     load_config,
     raise_problems,
 )
+from pgf_plugin.config.load import apply_data_root, dataset_nodes
 from pgf_plugin.datasets.synthetic import SyntheticMSADataset
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
@@ -331,6 +333,29 @@ def test_lists_of_evaluators_wrapped_datasets_and_class_samplers(cfg):
         "train_dataloader.sampler.shufle",
         "val_evaluator[1].type",
     ]
+
+
+class SeveralLoop(ValLoop):
+    """Validates on each of several dataloaders."""
+
+    def __init__(self, runner, dataloader, evaluator, fp16=False):
+        raise NotImplementedError("is not built")
+
+
+@pytest.mark.parametrize("collect", [list, lambda loaders: dict(zip("ab", loaders, strict=True))])
+def test_several_dataloaders_of_one_loop(cfg, collect, tmp_path):
+    loader = cfg.val_dataloader.to_dict()
+    wrong = {**loader, "dataset": {**loader["dataset"], "splitt": "val"}}
+    cfg.val_dataloader = collect([loader, wrong])
+    cfg.val_evaluator = collect([{"type": "MSAMetric"}, {"metrics": [{"type": "MSAMetrics"}]}])
+    assert str(check_config(cfg)[0]).startswith("val_dataloader: must be one dataloader, dict(")
+    cfg.val_cfg = {"type": SeveralLoop}
+    second = {list: "[1]"}.get(collect, ".b")
+    found = [f"val_evaluator{second}.metrics[0].type", f"val_dataloader{second}.dataset.splitt"]
+    assert keys(cfg) == found
+    (tmp_path / "data").mkdir()
+    assert apply_data_root(cfg, tmp_path / "data") == 0
+    assert "SyntheticMSADataset" in {node["type"] for node in dataset_nodes(cfg)}
 
 
 def test_the_collate_function_is_checked_too(cfg):
