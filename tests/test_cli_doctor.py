@@ -8,6 +8,8 @@ from pathlib import Path
 import mmengine
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import Dataset
 
 from pgf_plugin import plugin
 from pgf_plugin.cli import main
@@ -224,6 +226,29 @@ def test_what_a_config_lacks_here(options, why):
     found = check_here("mine", load_config(CONFIG, options))
     assert any(re.search(why, each.why) and each.broken for each in found), found
     assert all(each.what.startswith("mine") for each in found)
+
+
+class ForeignNet(nn.Module):
+    def __init__(self, pretrained):
+        super().__init__()
+
+
+class ForeignData(Dataset):
+    def __init__(self, profile, tokenizer, text_file=None):
+        raise NotImplementedError("is not built")
+
+
+def test_arguments_of_other_components_are_not_taken_for_encoders_and_data():
+    cfg = load_config(CONFIG)
+    cfg.model = {"type": ForeignNet, "pretrained": "torchvision://resnet50"}
+    for split in ("train", "val", "test"):
+        loader = cfg[f"{split}_dataloader"]
+        loader.dataset = {"type": ForeignData, "profile": "small", "tokenizer": "basic english"}
+    assert check_here("mine", cfg) == []
+    cfg.train_dataloader.dataset.text_file = "nowhere.txt"
+    (found,) = check_here("mine", cfg)
+    assert "nowhere.txt" in found.why
+    assert not found.broken
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here it could train")

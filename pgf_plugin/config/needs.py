@@ -52,7 +52,13 @@ def check_collate(cfg: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
+def is_own_dataset(node: Mapping[str, Any]) -> bool:
+    """Whether a node is a dataset of this package, or of a class that inherits from one."""
+    kind = node.get("type")
+    kind = DATASETS.module_dict.get(type_name(node)) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, BaseMSADataset)
+
+
 def _gives_samples(loader: Mapping[str, Any]) -> bool:
     """Whether a dataset of this package, wrapped or not, feeds the loader."""
-    found = (DATASETS.module_dict.get(type_name(node)) for node in nodes(loader.get("dataset")))
-    return any(isinstance(kind, type) and issubclass(kind, BaseMSADataset) for kind in found)
+    return any(is_own_dataset(node) for node in nodes(loader.get("dataset")))

@@ -10,12 +10,16 @@ from huggingface_hub import constants
 
 from pgf_plugin.config import check_config
 from pgf_plugin.config.load import dataset_nodes, nodes, type_name
+from pgf_plugin.config.needs import is_own_dataset
 from pgf_plugin.config.problem import count
 from pgf_plugin.doctor.machine import why_not_writable
 from pgf_plugin.doctor.report import Finding, reason_and_advice
 from pgf_plugin.errors import MissingExtraError
 from pgf_plugin.pretrained import is_local, resolve_pretrained
 from pgf_plugin.registry import ROOT_REGISTRIES
+
+_ENCODERS = ("HFTextEncoder", "HFModel")
+"""Components whose ``pretrained`` is the name of a Hugging Face model."""
 
 _OTHER = "Give another encoder with --encoder PATH"
 VISUALIZER_PACKAGES = {
@@ -66,12 +70,9 @@ Lack = tuple[str, str, str, bool]
 
 def _encoders(cfg: Mapping[str, Any]) -> Iterator[Lack]:
     """Encoders and tokenizers that are not there, or would be downloaded."""
-    wanted = {
-        str(node[key])
-        for node in nodes(cfg)
-        for key in ("pretrained", "tokenizer")
-        if isinstance(node.get(key), str) and "type" in node
-    }
+    encoders = [node.get("pretrained") for node in nodes(cfg) if type_name(node) in _ENCODERS]
+    tokenizers = [node.get("tokenizer") for node in dataset_nodes(cfg) if is_own_dataset(node)]
+    wanted = {name for name in (*encoders, *tokenizers) if isinstance(name, str)}
     for name in sorted(wanted):
         try:
             resolve_pretrained(name)
@@ -94,17 +95,20 @@ def _is_downloaded(name: str) -> bool:
 
 
 def _data(cfg: Any) -> Iterator[Lack]:
-    """Files of datasets: those whose argument ends with ``file``, below ``data_root``."""
+    """Files of datasets: those whose argument ends with ``_file``, below ``data_root``.
+
+    Whether a dataset of another package needs them, nobody knows before it is built.
+    """
     for node in dataset_nodes(cfg):
         root = node.get("data_root") or ""
-        named = [node[key] for key in node if key.endswith("file") and isinstance(node[key], str)]
+        named = [node[key] for key in node if key.endswith("_file") and isinstance(node[key], str)]
         for path in [Path(root, name).expanduser() for name in named] or [Path(root).expanduser()]:
             if "://" not in str(root) and not path.exists():
                 yield (
                     f"the data of {type_name(node)}",
                     f"there is no {path.absolute()}",
                     "Give the folder that holds it with --data-root DIR",
-                    True,
+                    is_own_dataset(node),
                 )
 
 
