@@ -403,6 +403,17 @@ def test_params_of_a_model_that_reads_values_as_it_is_built(read, tmp_path, monk
     assert re.search(r"^total +15 +0 +15$", capsys.readouterr().out, re.M)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it could train")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_training_in_mixed_precision_without_a_gpu_is_refused(dtype, tmp_path, capsys):
+    options = ["optim_wrapper.type=AmpOptimWrapper", f"optim_wrapper.dtype={dtype}"]
+    command = ["train", CONFIG, "--work-dir", str(tmp_path / "run"), "--cfg-options", *options]
+    told = error_of(command, capsys)
+    assert "optim_wrapper: AmpOptimWrapper needs a GPU, and torch sees none" in told
+    assert "optim_wrapper.type=OptimWrapper" in told
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_bench_config_is_sent_to_the_bench(capsys):
     for command in ("params", "train"):
         assert "pgf bench bench/quickstart" in error_of([command, "bench/quickstart"], capsys)

@@ -13,6 +13,8 @@ from pgf_plugin.checkpoint_files import begin_anew, find_resumable, newest_check
 from pgf_plugin.cli.going_on import run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
 from pgf_plugin.cli.test import TEST_NEEDS
+from pgf_plugin.config import config_error
+from pgf_plugin.config.device import check_device
 from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
@@ -51,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, work_dir: list[str]) -> int:
     needs = ("train_dataloader", "train_cfg", "optim_wrapper")
     cfg = checked_config_from(args, needs=needs, seed=args.seed)
+    if problems := list(check_device(cfg)):
+        raise config_error(problems, args.config)
     if args.launcher is not None:
         cfg.launcher = args.launcher
     with held(cfg.work_dir, cfg), joined_processes(cfg):

@@ -1,6 +1,6 @@
 """Checks the nodes of a config, each a component to be built, against the component's signature."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.registry import Registry
@@ -9,7 +9,7 @@ from pgf_plugin.arguments import declared_problems
 from pgf_plugin.config.problem import Problem, isolated
 from pgf_plugin.config.signatures import arguments_of, misfits, type_problem
 from pgf_plugin.config.slots import SLOTS, Slot
-from pgf_plugin.config.trial import trial_problems
+from pgf_plugin.config.trial import KNOWN, trial_problems
 from pgf_plugin.errors import did_you_mean, misspelt, shown
 from pgf_plugin.plugin import BrokenComponent
 from pgf_plugin.registry import ROOT_REGISTRIES, SCOPE
@@ -68,9 +68,11 @@ class NodeChecker:
         kind = node.get("type", slot.default)
         if certain or self._is_meant(kind, slot):
             yield from isolated(key, lambda: self._component(key, kind, given, slot))
-        own = self._is_own(kind, slot)
+        owner = self._registered(self._meant(kind, slot) or kind, slot)
         for name, value in given.items():
-            yield from self._argument(f"{key}.{name}", name, value, slot, own=own)
+            means = slot.registry != "MODELS" and _means_components(owner, name)
+            handed = means or _package(owner) == SCOPE
+            yield from self._argument(f"{key}.{name}", name, value, slot, certain=handed)
 
     def resolve(self, key: str, kind: Any, slot: Slot) -> Callable[..., Any] | Problem:
         """Return the component that ``type`` names, or what is wrong with it."""
@@ -122,34 +124,61 @@ class NodeChecker:
             )
 
     def _argument(
-        self, key: str, name: str, value: Any, slot: Slot, *, own: bool
+        self, key: str, name: str, value: Any, slot: Slot, *, certain: bool
     ) -> Iterator[Problem]:
-        """Check an argument that is itself a node, a list of nodes, or neither."""
+        """Check an argument that is itself a node, a list of nodes, or neither.
+
+        ``certain`` is whether its owner is known to have it built by the registry of its place.
+        """
         of_model = slot.registry == "MODELS"
         inner = None if of_model else SLOTS.get(name)
         if isinstance(value, dict) and ("type" in value or (name, slot.registry) in _NODES):
-            certain = inner is not None or (of_model and own)
-            yield from self.node(key, value, inner or Slot(slot.registry), certain=certain)
+            place = inner or Slot(slot.registry)
+            if of_model or certain or self._is_ours(value.get("type"), place):
+                built = certain and (of_model or inner is not None)
+                yield from self.node(key, value, place, certain=built)
         elif isinstance(value, list | tuple):
             for position, item in enumerate(value):
-                yield from self._argument(f"{key}[{position}]", name, item, slot, own=own)
+                yield from self._argument(f"{key}[{position}]", name, item, slot, certain=certain)
         elif isinstance(value, dict) and of_model:
             for part, item in value.items():
-                yield from self._argument(f"{key}.{part}", part, item, slot, own=own)
+                yield from self._argument(f"{key}.{part}", part, item, slot, certain=certain)
 
     def _is_meant(self, kind: Any, slot: Slot) -> bool:
         """Whether a type names, or nearly names, a component of a registry."""
-        known = ROOT_REGISTRIES[slot.registry].module_dict
-        if not isinstance(kind, str):
-            return callable(kind)
-        name = kind.rpartition(".")[2]
-        return name in known or misspelt(name, known) is not None
+        return callable(kind) or self._meant(kind, slot) is not None
 
-    def _is_own(self, kind: Any, slot: Slot) -> bool:
-        """Whether a type names a component of this package, whose parts are all components."""
+    def _meant(self, kind: Any, slot: Slot) -> str | None:
+        """The component of a registry that a name means, or is one or two letters away from."""
         known = ROOT_REGISTRIES[slot.registry].module_dict
-        component = known.get(kind.rpartition(".")[2]) if isinstance(kind, str) else kind
-        return (getattr(component, "__module__", None) or "").partition(".")[0] == SCOPE
+        name = kind.rpartition(".")[2] if isinstance(kind, str) else None
+        return name if name is None or name in known else misspelt(name, known)
+
+    def _is_ours(self, kind: Any, slot: Slot) -> bool:
+        """Whether a type names a component of this package or the engine."""
+        return _package(self._registered(kind, slot)) in KNOWN
+
+    def _registered(self, kind: Any, slot: Slot) -> Any:
+        known = ROOT_REGISTRIES[slot.registry].module_dict
+        return known.get(kind.rpartition(".")[2]) if isinstance(kind, str) else kind
+
+
+def _package(component: Any) -> str:
+    return (getattr(component, "__module__", None) or "").partition(".")[0]
+
+
+def _means_components(component: Any, argument: str) -> bool:
+    """Whether an argument is one of this package or the engine: of the class, or of a base class.
+
+    What another package's class means by ``transforms=[dict(type=…)]``, it alone knows.
+    """
+    bases = component.__mro__ if isinstance(component, type) else [component]
+    ours = [base for base in bases if _package(base) in KNOWN]
+    return any(base is component or argument in _accepted(base) for base in ours)
+
+
+def _accepted(component: Any) -> Collection[str]:
+    return arguments_of(component).accepted or ()
 
 
 def _supplied(component: Any, slot: Slot, *, nested: bool) -> Sequence[str] | None:

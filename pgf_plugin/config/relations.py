@@ -1,6 +1,7 @@
 """Checks what two parts of a config say of one thing."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
@@ -48,12 +49,19 @@ def check_tokenizers(cfg: Mapping[str, Any]) -> Iterator[Problem]:
                 "is missing, and modalities has 'text': set it to the encoder's name, or use "
                 "text features (text_features=True, where the file has them)",
             )
-        if isinstance(tokenizer, str) and encoders and tokenizer not in encoders:
+        known = {_resolved(name) for name in encoders}
+        if isinstance(tokenizer, str) and known and _resolved(tokenizer) not in known:
             yield Problem(
                 f"{key}.tokenizer",
                 f"is {tokenizer!r}, but the model's encoder is {sorted(encoders)[0]!r}: give "
                 "both the same name (--encoder NAME sets both)",
             )
+
+
+def _resolved(name: str) -> str:
+    """One spelling of a folder; the id of a model, or a folder that is not there, as it is."""
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name
 
 
 def _needs_tokens(node: Mapping[str, Any]) -> bool:

@@ -21,7 +21,9 @@ from pgf_plugin.config.signatures import arguments_of, component_name, needed
 from pgf_plugin.config.values import Build, refusal, refused_arguments
 from pgf_plugin.errors import shown
 
-_KNOWN = ("mmengine", "pgf_plugin", "torch")
+KNOWN = ("mmengine", "pgf_plugin", "torch")
+"""Packages whose components are known here."""
+
 _OF_BUILDERS = ("priority", "constructor", "paramwise_cfg", "optimizer", "clip_grad")
 """Keys of a node that its builder takes out, or that are checked by themselves."""
 
@@ -98,7 +100,7 @@ def _told(component: Callable[..., Any], argument: str, message: str) -> str:
 
 def _builder(registry: str, component: Callable[..., Any], end: int | None) -> Build | None:
     """How to build a component by its arguments; None where it is not tried."""
-    if (getattr(component, "__module__", None) or "").partition(".")[0] not in _KNOWN:
+    if (getattr(component, "__module__", None) or "").partition(".")[0] not in KNOWN:
         return None
     if registry in ("HOOKS", "METRICS", "LOG_PROCESSORS"):
         return lambda given: component(**given)

@@ -9,6 +9,7 @@ import torch
 from huggingface_hub import constants
 
 from pgf_plugin.config import check_config
+from pgf_plugin.config.device import FULL_PRECISION, has_accelerator, mixed_precision
 from pgf_plugin.config.load import dataset_nodes, nodes, type_name
 from pgf_plugin.config.needs import is_own_dataset
 from pgf_plugin.config.problem import count
@@ -138,21 +139,18 @@ def _required_packages(node: Mapping[str, Any], name: str) -> Mapping[str, str]:
 
 
 def _device(cfg: Any) -> Iterator[Lack]:
-    wrapper = cfg.get("optim_wrapper")
-    if not isinstance(wrapper, dict) or type_name(wrapper) not in (
-        "AmpOptimWrapper",
-        "ApexOptimWrapper",
-    ):
+    name = mixed_precision(cfg)
+    if name is None:
         return
-    if not torch.cuda.is_available():
+    dtypes = [node.get("dtype") for node in nodes(cfg["optim_wrapper"])]
+    if not has_accelerator():
         yield (
-            f"training with {type_name(wrapper)}",
+            f"training with {name}",
             "it needs a GPU, and torch sees none",
-            "Train in full precision: --cfg-options optim_wrapper.type=OptimWrapper, without dtype "
-            "and loss_scale",
+            f"Train in full precision: {FULL_PRECISION}",
             True,
         )
-    elif wrapper.get("dtype") == "bfloat16" and not torch.cuda.is_bf16_supported():
+    elif "bfloat16" in dtypes and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
         yield (
             "training in bfloat16",
             f"{torch.cuda.get_device_name()} does not support it",

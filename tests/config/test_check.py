@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.dataset import DefaultSampler
+from mmengine.dataset import BaseDataset, DefaultSampler
 from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import ValLoop
 from torch import nn
+from torch.utils.data import Dataset
 
 from pgf_plugin.config import (
     check_config,
@@ -129,6 +130,18 @@ def test_an_encoder_that_is_not_there(cfg):
 def test_a_tokenizer_of_another_encoder(cfg):
     cfg.val_dataloader.dataset.tokenizer = "some/model"
     assert only(cfg).startswith("val_dataloader.dataset.tokenizer: is 'some/model', but")
+
+
+def test_two_spellings_of_one_folder(cfg, tmp_path, monkeypatch):
+    for name in ("enc", "other", "work"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    cfg.model.encoder.pretrained = "../enc"
+    cfg.model.encoder.pop("architecture", None)
+    cfg.train_dataloader.dataset.tokenizer = str(tmp_path / "enc")
+    cfg.val_dataloader.dataset.tokenizer = "../enc/"
+    cfg.test_dataloader.dataset.tokenizer = "../other"
+    assert keys(cfg, build_model=False) == ["test_dataloader.dataset.tokenizer"]
 
 
 @pytest.mark.parametrize(
@@ -356,6 +369,42 @@ def test_several_dataloaders_of_one_loop(cfg, collect, tmp_path):
     (tmp_path / "data").mkdir()
     assert apply_data_root(cfg, tmp_path / "data") == 0
     assert "SyntheticMSADataset" in {node["type"] for node in dataset_nodes(cfg)}
+
+
+class Albu:
+    """Wraps transforms of another library, which are in no registry."""
+
+    def __init__(self, transforms):
+        self.transforms = transforms
+
+
+class ForeignData(Dataset):
+    def __init__(self, pipeline, dataset=None):
+        raise NotImplementedError("is not built")
+
+
+class PipelineData(BaseDataset):
+    """Hands its pipeline to the engine's data set."""
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+
+
+def test_what_a_type_means_to_a_transform_of_another_package(cfg):
+    albu = {"type": Albu, "transforms": [{"type": "ShiftScaleRotate", "p": 0.5}]}
+    dataset = {"type": ForeignData, "pipeline": [albu, {"type": "InNoRegistry"}]}
+    cfg.train_dataloader.dataset = dataset
+    assert keys(cfg) == []
+    cfg.train_dataloader.dataset = {"type": PipelineData, "scale": 1, "pipeline": [albu]}
+    assert keys(cfg) == []
+    cfg.train_dataloader.dataset.pipeline = [{"type": "InNoRegistry"}]
+    cfg.val_dataloader.dataset = {
+        "type": ForeignData,
+        "pipeline": [],
+        "dataset": {"type": "SyntheticMSADataset", "splitt": "val"},
+    }
+    assert "train_dataloader.dataset.pipeline[0].type" in keys(cfg)
+    assert "val_dataloader.dataset.dataset.splitt" in keys(cfg)
 
 
 def test_the_collate_function_is_checked_too(cfg):
