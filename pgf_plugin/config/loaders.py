@@ -34,7 +34,9 @@ def parts_of(key: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def are_several(value: Any) -> bool:
     """Whether a key has several dataloaders or evaluators, in a list or a dict."""
-    return isinstance(value, list | tuple) or _are_parts(value)
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, Mapping) for item in value)
+    return _are_parts(value)
 
 
 def _are_parts(value: Any) -> bool:
