@@ -9,6 +9,7 @@ from pgf_plugin.bench.result import TrialResult
 _OUTCOME = {
     *("model", "seed", "dataset", "setting", "status", "error", "cause", "retries"),
     *("metrics", "selection", "val_score", "best_epoch", "checkpoint", "learning_curve"),
+    *("curve_epochs", "unit"),
     *("trainable", "total", "trainable_without_encoder", "ms_per_utterance", "train_seconds"),
     *("wall_seconds", "date", "config", "fingerprint", "corrupted"),
 }

@@ -146,7 +146,8 @@ def _train_and_test(
     train(runner)
     result.train_seconds = hook.seconds
     trained = time.perf_counter()
-    result.learning_curve = hook.curve
+    result.learning_curve, result.curve_epochs = hook.curve, hook.curve_epochs
+    result.unit = hook.unit
     writer.state("testing")
     best = Path(runner.message_hub.get_info("best_ckpt"))
     # The weights of a resumed run are averaged or not as the file says, as those of any other.

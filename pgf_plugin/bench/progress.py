@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from pgf_plugin.bench.pace import EPOCH, pace_of
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of, is_better
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
@@ -74,11 +75,12 @@ class Progress:
         if self._bars is not None and trial.folder in self._lines:
             said = f", best validation {status.metric}"
             best = "" if status.best is None else f"{said} {status.best:.3f}"
+            far = f"{status.unit} {status.epoch}/{status.epochs}"
             self._bars.update(
                 self._lines[trial.folder],
                 completed=status.step,
                 total=status.of or None,
-                news=f"epoch {status.epoch}/{status.epochs}{best}" if status.of else status.state,
+                news=f"{far}{best}" if status.of else status.state,
             )
             return
         # The epochs of an earlier process were shown when it trained them.
@@ -86,7 +88,8 @@ class Progress:
             score, so_far = status.curve[number], status.curve[: number + 1]
             best_so_far = best_of(so_far, status.higher_is_better)
             said = f"validation {status.metric} {score:.3f} (best {best_so_far:.3f})"
-            self._print(trial, f"epoch {status.curve_epochs[number]}/{status.epochs}, {said}")
+            far = f"{status.unit} {status.curve_epochs[number]}/{status.epochs}"
+            self._print(trial, f"{far}, {said}")
 
     def tell(self, trial: Trial, news: str) -> None:
         """Something that stays on the screen happened to a trial."""
@@ -122,15 +125,19 @@ class ProgressHook(Hook):
         metric: validation metric by which the checkpoint is chosen.
 
     Attributes:
-        curve: the metric after each epoch.
-        best: best of them.
-        best_epoch: its epoch, counted from 1.
+        curve: the metric after each validation.
+        curve_epochs: epoch of each, counted from 1; the step, where the loop has no epochs.
+        unit: in what they are counted.
+        best: best of the curve.
+        best_epoch: its epoch, or step.
     """
 
     def __init__(self, writer: StatusWriter, metric: str = DEFAULT_METRIC) -> None:
         self.writer = writer
         self.metric = metric
         self.curve: list[float] = []
+        self.curve_epochs: list[int] = []
+        self.unit = EPOCH
         self.best = -math.inf if METRICS[metric].higher_is_better else math.inf
         self.best_epoch: int | None = None
         self._saved: dict[str, Any] | None = None
@@ -147,6 +154,7 @@ class ProgressHook(Hook):
         if safe and "optimizer" in checkpoint:
             checkpoint[KEY] = {
                 "curve": list(self.curve),
+                "curve_epochs": list(self.curve_epochs),
                 "best": self.best,
                 "best_epoch": self.best_epoch,
                 "seconds": self.seconds,
@@ -161,16 +169,21 @@ class ProgressHook(Hook):
         self.writer.state("training")
         saved, self._saved = self._saved, None
         self._start = time.perf_counter()
+        pace = pace_of(runner)
+        self.unit = pace.unit
         if saved is None or runner.iter == 0:
             return
         self.curve = list(saved["curve"])
+        # Checkpoints of earlier versions lack the epochs.
+        self.curve_epochs = list(saved.get("curve_epochs") or range(1, len(self.curve) + 1))
         self.best, self.best_epoch = saved["best"], saved["best_epoch"]
         self._start -= saved["seconds"]
-        self.writer.resumed(runner.epoch, runner.max_epochs, self.curve, self.best)
+        self.writer.resumed(pace, self.curve, self.curve_epochs, self.best)
 
     def after_train_iter(self, runner: Runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Move the bar."""
-        self.writer.step(runner.iter + 1, runner.max_iters, runner.epoch + 1, runner.max_epochs)
+        pace = pace_of(runner)
+        self.writer.step(runner.iter + 1, runner.max_iters, pace._replace(done=pace.done + 1))
 
     def after_val_epoch(self, runner: Runner, metrics=None) -> None:
         """Note the validation metric."""
@@ -181,7 +194,13 @@ class ProgressHook(Hook):
                 "bench.metric"
             )
         score = float(metrics[self.metric])
+        self.note(runner, score, is_better(self.metric, score, self.best))
+
+    def note(self, runner: Runner, score: float, is_best: bool) -> None:
+        """Take up the score of a validation."""
+        pace = pace_of(runner)
         self.curve.append(score)
-        if is_better(self.metric, score, self.best):
-            self.best, self.best_epoch = score, runner.epoch
-        self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)
+        self.curve_epochs.append(pace.done)
+        if is_best:
+            self.best, self.best_epoch = score, pace.done
+        self.writer.validated(pace, self.curve, self.curve_epochs, self.best)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pgf_plugin.bench.corruptions import CorruptedTest
 from pgf_plugin.bench.names import row_label, trial_folder
+from pgf_plugin.bench.pace import EPOCH
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.json_files import write_json
@@ -40,9 +41,11 @@ class TrialResult:
             file.
         selection: validation metric by which the checkpoint was chosen.
         val_score: that metric of the chosen checkpoint.
-        best_epoch: epoch of the chosen checkpoint, counted from 1.
+        best_epoch: epoch of the chosen checkpoint, counted from 1; or its step, see ``unit``.
         checkpoint: file name of the chosen checkpoint, in the trial's folder.
-        learning_curve: that metric after each epoch.
+        learning_curve: that metric after each validation.
+        curve_epochs: epoch, or step, of each of them; empty in a result of an earlier version.
+        unit: ``'epoch'``; ``'step'`` where the training loop has no epochs.
         trainable: trainable parameters.
         total: all parameters.
         trainable_without_encoder: trainable parameters outside the text encoder and its LoRA.
@@ -77,6 +80,8 @@ class TrialResult:
     best_epoch: int | None = None
     checkpoint: str | None = None
     learning_curve: list[float] = field(default_factory=list)
+    curve_epochs: list[int] = field(default_factory=list)
+    unit: str = EPOCH
     trainable: int | None = None
     total: int | None = None
     trainable_without_encoder: int | None = None
@@ -102,6 +107,13 @@ class TrialResult:
     def label(self) -> str:
         """Model, dataset and setting as one name: that of a row of the table."""
         return row_label(self.model, self.dataset, self.setting)
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        """Epoch, or step, and value of each validation; those without one count from 1."""
+        counted = range(1, len(self.learning_curve) + 1)
+        at = self.curve_epochs if len(self.curve_epochs) == len(counted) else counted
+        return list(zip(at, self.learning_curve, strict=True))
 
     def folder(self, work_dir: Path) -> Path:
         """Where the trial wrote, below the folder of its bench."""

@@ -143,8 +143,8 @@ def _summary(trial: Trial, result: TrialResult) -> str:
         return f"failed: {result.error}\n  see {explained(trial.folder)}"
     smaller = f", in micro-batches of {result.micro_batch}" if result.micro_batch else ""
     return (
-        f"{_test_score(result)} at the checkpoint of epoch {result.best_epoch}, chosen by "
-        f"validation {result.selection} {result.val_score:.3f} "
+        f"{_test_score(result)} at the checkpoint of {result.unit} {result.best_epoch}, chosen "
+        f"by validation {result.selection} {result.val_score:.3f} "
         f"({result.train_seconds:.0f} s{smaller})"
     )
 

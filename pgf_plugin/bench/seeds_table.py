@@ -7,10 +7,11 @@ from pgf_plugin.bench.basis import common_to_all, provenance
 from pgf_plugin.bench.cells import columns_of, number_cells
 from pgf_plugin.bench.collect import Row
 from pgf_plugin.bench.names import row_label
+from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.tables import MISSING, markdown_lines, markdown_text
 
-_COLUMNS = ("validation {metric}", "epoch", "seconds")
+_COLUMNS = ("validation {metric}", "{unit}", "seconds")
 
 
 def seeds_table(rows: Sequence[Row], results: Sequence[TrialResult]) -> str:
@@ -31,7 +32,8 @@ def seeds_table(rows: Sequence[Row], results: Sequence[TrialResult]) -> str:
                 continue
             numbers = number_cells(trial.metrics, shown, " / ")
             lines.append([name, str(trial.seed), *numbers, *_outcome(trial)])
-    own = [heading.format(metric=results[0].selection) for heading in _COLUMNS]
+    unit = unit_heading(trial.unit for trial in results if trial.status == "finished")
+    own = [heading.format(metric=results[0].selection, unit=unit) for heading in _COLUMNS]
     headings = ["model", "seed", *(heading for heading, _ in shown), *own]
     return markdown_lines(headings, lines)
 
@@ -60,6 +62,6 @@ def _outcome(trial: TrialResult) -> list[str]:
     mae, seconds = trial.val_score, trial.train_seconds
     return [
         MISSING if mae is None or math.isnan(mae) else f"{mae:.3f}",
-        MISSING if trial.best_epoch is None else str(trial.best_epoch),
+        MISSING if not trial.best_epoch else str(trial.best_epoch),
         MISSING if seconds is None else f"{seconds:.0f}",
     ]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from pgf_plugin.bench.pace import EPOCH, Pace
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.evaluation import METRICS
@@ -31,12 +32,13 @@ class TrialStatus:
         state: ``'loading'``, ``'training'``, ``'testing'``, or one of :data:`ENDED`.
         step: iterations trained.
         of: iterations of the training; 0 while that is not known.
-        epoch: epoch that is trained, counted from 1.
-        epochs: epochs of the training.
+        epoch: epoch that is trained, counted from 1; the step, where ``unit`` says so.
+        epochs: epochs, or steps, of the training.
+        unit: in what the two are counted, see :class:`~pgf_plugin.bench.pace.Pace`.
         metric: validation metric by which the checkpoint is chosen.
         higher_is_better: direction of the metric.
         curve: its value after each validation.
-        curve_epochs: epoch of each validation; 0 for those of earlier processes.
+        curve_epochs: epoch, or step, of each validation.
         best: best of them.
         resumed: how many of them an earlier process trained.
         notes: what else happened, in words.
@@ -57,6 +59,7 @@ class TrialStatus:
     of: int = 0
     epoch: int = 0
     epochs: int = 0
+    unit: str = EPOCH
     metric: str = DEFAULT_METRIC
     higher_is_better: bool = False
     curve: list[float] = field(default_factory=list)
@@ -125,27 +128,34 @@ class StatusWriter:
         self.status.notes.append(news)
         self._write()
 
-    def step(self, done: int, of: int, epoch: int, epochs: int) -> None:
-        """``done`` of ``of`` iterations are trained, the last of them in ``epoch``."""
+    def step(self, done: int, of: int, pace: Pace) -> None:
+        """``done`` of ``of`` iterations are trained; ``pace`` has what is trained now as done."""
         now, status = time.time(), self.status
-        status.step, status.of, status.epoch, status.epochs = done, of, epoch, epochs
+        status.step, status.of = done, of
+        status.unit, status.epoch, status.epochs = pace
         # The first step of a process has what happens once, and would count too much.
         first, since = self._first = self._first or (done, now)
         status.eta = (now - since) / (done - first) * (of - done) if done > first else None
         self._write(unless_written_after=now - _PAUSE)
 
-    def resumed(self, epoch: int, epochs: int, curve: list[float], best: float) -> None:
-        """The trial goes on after ``epoch``, from a checkpoint."""
+    def resumed(self, pace: Pace, curve: list[float], epochs: list[int], best: float) -> None:
+        """The trial goes on from a checkpoint; the rest is as for :meth:`validated`."""
         self.status.resumed = len(curve)
-        self.status.notes.append(f"goes on after epoch {epoch}/{epochs}")
-        self.validated(epoch, epochs, curve, best)
-        self.status.curve_epochs = [0] * len(curve)
+        self.status.notes.append(f"goes on after {pace.unit} {pace.done}/{pace.of}")
+        self.validated(pace, curve, epochs, best)
 
-    def validated(self, epoch: int, epochs: int, curve: list[float], best: float) -> None:
-        """An epoch was validated."""
-        self.status.epoch, self.status.epochs = epoch, epochs
-        self.status.curve, self.status.best = list(curve), best
-        self.status.curve_epochs.append(epoch)
+    def validated(self, pace: Pace, curve: list[float], epochs: list[int], best: float) -> None:
+        """The model was validated.
+
+        Args:
+            pace: how far the training is.
+            curve: the metric of each validation so far.
+            epochs: epoch, or step, of each.
+            best: best of the curve.
+        """
+        self.status.unit, self.status.epoch, self.status.epochs = pace
+        self.status.curve, self.status.curve_epochs = list(curve), list(epochs)
+        self.status.best = best
         self._write()
 
     def _write(self, unless_written_after: float = math.inf) -> None:

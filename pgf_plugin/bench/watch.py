@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pgf_plugin.bench.folder import BENCH_FILE, read_plan
 from pgf_plugin.bench.names import row_label, trial_folder
+from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of
 from pgf_plugin.bench.status import ENDED, TrialStatus
@@ -171,7 +172,8 @@ def render(view: View) -> Group:
     table = new_table()
     table.add_column("trial", overflow="fold")
     scores = (f"validation {view.metric}", f"test {view.metric}")
-    for heading in ("seed", "state", "epoch", "done", *scores, "left"):
+    unit = unit_heading(trial.status.unit for trial in view.trials if trial.status)
+    for heading in ("seed", "state", unit, "done", *scores, "left"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in view.trials:
         table.add_row(Text(trial.label), str(trial.seed), trial.state, *_cells(trial))

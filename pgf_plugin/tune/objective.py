@@ -67,7 +67,7 @@ class ObjectiveHook(ProgressHook):
     Attributes:
         curve: the metric after each validation.
         best: best of them.
-        best_epoch: its epoch, counted from 1.
+        best_epoch: its epoch, counted from 1, or its step.
     """
 
     def __init__(
@@ -93,10 +93,7 @@ class ObjectiveHook(ProgressHook):
                 nothing left to spare.
         """
         value = self._value(metrics or {})
-        self.curve.append(value)
-        if value > self.best if self._higher else value < self.best:
-            self.best, self.best_epoch = value, runner.epoch
-        self.writer.validated(runner.epoch, runner.max_epochs, self.curve, self.best)
+        self.note(runner, value, value > self.best if self._higher else value < self.best)
         if self._hopeless(len(self.curve), value) and runner.iter < runner.max_iters:
             raise PrunedError
 
@@ -168,6 +165,7 @@ def _train_seeds(search: Search, trial: "Trial", show: Show, record: TrialRecord
             if place == 0:
                 record.curve = hook.curve
             if hook.best_epoch is not None:
+                record.unit = hook.unit
                 record.values.append(hook.best)
                 record.best_epochs.append(hook.best_epoch)
         if not hook.curve:

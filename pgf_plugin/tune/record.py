@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pgf_plugin.bench.pace import EPOCH
 from pgf_plugin.errors import DataError
 from pgf_plugin.json_files import write_json
 
@@ -27,8 +28,9 @@ class TrialRecord:
         params: dotted key to value; an option that is no scalar by its ``repr``.
         value: mean over the seeds of the best validation metric; None where it has none.
         values: the best of each seed that was run.
-        best_epochs: epoch of each of them, counted from 1.
-        curve: validation metric of the first seed after each epoch.
+        best_epochs: epoch of each of them, counted from 1; the step, where ``unit`` says so.
+        unit: ``'epoch'``; ``'step'`` where the training loop has no epochs.
+        curve: validation metric of the first seed after each validation.
         seconds: wall time of training and validation.
         error: message of a failed trial; its traceback is in the trial's folder.
         pruner_state: what the pruner keeps of the trial.
@@ -41,6 +43,7 @@ class TrialRecord:
     value: float | None = None
     values: list[float] = field(default_factory=list)
     best_epochs: list[int] = field(default_factory=list)
+    unit: str = EPOCH
     curve: list[float] = field(default_factory=list)
     seconds: float = 0.0
     error: str | None = None

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.config.problem import count
 from pgf_plugin.console import new_table, print_plain
@@ -108,7 +109,8 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 def _table(search: "Search", ranked: Sequence[TrialRecord]) -> Table:
     names = short_names([part.key for part in search.settings.space])
     table = new_table()
-    headings = ("trial", f"validation {search.settings.metric}", "epoch")
+    unit = unit_heading(record.unit for record in ranked)
+    headings = ("trial", f"validation {search.settings.metric}", unit)
     for heading in (*headings, *names.values()):
         table.add_column(Text(heading), justify="right", overflow="fold")
     for record in ranked:

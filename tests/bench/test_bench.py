@@ -47,6 +47,26 @@ def test_every_trial_ends_in_the_table_the_json_and_the_plot(finished):
     assert str(result.work_dir / "table.md") in printed
 
 
+@pytest.mark.parametrize(
+    ("loop", "unit", "at"),
+    [
+        (dict(by_epoch=True, max_epochs=3, val_interval=2), "epoch", [2, 3]),
+        (dict(type="IterBasedTrainLoop", max_iters=5, val_interval=2), "step", [2, 4, 5]),
+    ],
+)
+def test_validations_are_known_by_their_epoch_or_step(config_file, run, loop, unit, at):
+    config = Config.fromfile(config_file)
+    config.train_cfg = loop
+    result, printed = run(config=config, models=["Text only"], seeds=[0])
+    (trial,) = result.results
+    assert (trial.unit, trial.curve_epochs) == (unit, at)
+    assert trial.curve[at.index(trial.best_epoch)] == (trial.best_epoch, trial.val_score)
+    for number in at:
+        assert f"{unit} {number}/{at[-1]}, validation MAE" in printed
+    assert f"checkpoint of {unit} {trial.best_epoch}, chosen" in printed
+    assert f" {unit} " in (result.work_dir / "table.md").read_text().partition("Every seed")[2]
+
+
 def test_output_is_progress_and_report_alone(finished):
     _, printed = finished
     progress = [line for line in printed.splitlines() if line.startswith("[")]

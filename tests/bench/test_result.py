@@ -32,6 +32,15 @@ def test_what_is_not_finite_is_null_and_comes_back_as_nan(tmp_path):
     assert math.isnan(loaded.learning_curve[1])
 
 
+def test_the_curve_of_an_earlier_version_counts_from_one(tmp_path):
+    TrialResult("A", 0, "f", learning_curve=[0.7, 0.6]).save(tmp_path)
+    content = json.loads((tmp_path / RESULT_FILE).read_text())
+    for later in ("curve_epochs", "unit"):
+        del content[later]
+    write_json(tmp_path / RESULT_FILE, content)
+    assert TrialResult.load(tmp_path).curve == [(1, 0.7), (2, 0.6)]
+
+
 def test_what_a_foreign_dataset_says_is_written_as_json(tmp_path):
     said = {
         "mean": np.float32("nan"),

@@ -107,6 +107,17 @@ def test_a_trial_goes_on_and_says_so(undisturbed, tmp_path):
     assert not (bench.work_dir / ".pgf_owner.json").exists()
 
 
+def test_a_resumed_curve_keeps_the_epochs_of_its_validations(tmp_path):
+    bench = BenchCommand(tmp_path, "train_cfg.update(val_interval=3)\n")
+    status, printed = bench(f"45 {int(signal.SIGKILL)} Mean/")
+    assert status == -signal.SIGKILL, printed
+    status, printed = bench()
+    assert status == 0, printed
+    assert "Mean, seed 0: goes on after epoch 3/4" in printed
+    assert "Mean, seed 0: epoch 4/4, validation" in printed
+    assert [trial["curve_epochs"] for trial in bench.results()] == [[3, 4], [3, 4]]
+
+
 def test_a_trial_begins_anew_where_it_changed_failed_or_has_nothing_whole(killed, tmp_path):
     def failed(folder):
         TrialResult("Mean", 0, "", status="failed").save(folder)

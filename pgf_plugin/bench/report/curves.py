@@ -1,10 +1,11 @@
-"""The validation metric after each epoch, one panel a row and one line a seed."""
+"""The validation metric over the training, one panel a row and one line a seed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.bench.report.chart import bottom_axis, left_axis, svg
 from pgf_plugin.bench.report.contents import Contents
 from pgf_plugin.bench.report.marks import Marks
@@ -17,7 +18,7 @@ _SHOWN = 24
 """Panels that are open from the start."""
 
 _POINTS = 150
-"""Epochs of a curve that are drawn; of a longer one, evenly chosen ones."""
+"""Validations of a curve that are drawn; of a longer one, evenly chosen ones."""
 
 
 def curve_panels(contents: Contents, marks: Marks) -> Markup | None:
@@ -33,9 +34,12 @@ def curve_panels(contents: Contents, marks: Marks) -> Markup | None:
         bound = values[0] + 3 * (values[int(0.9 * (len(values) - 1))] - values[0])
         high = values[-1] if contents.chosen_by.higher else min(values[-1], bound)
         y = scale_over([values[0], high], _HEIGHT - 44, _TOP)
-        longest = max(map(len, curves))
-        x = Scale(1, max(longest, 2), _LEFT, _WIDTH - 10, whole=True)
-        panels += [_panel(contents, marks, row, x, y) for row in rows]
+        ends = _ends(trial for row in rows for trial in contents.trials(row))
+        for row in rows:
+            units = list(dict.fromkeys(trial.unit for trial in contents.trials(row)))
+            end = max(ends[unit] for unit in units)
+            x = Scale(1, end, _LEFT, _WIDTH - 10, whole=True)
+            panels.append(_panel(contents, marks, row, x, y, unit_heading(units)))
     if not panels:
         return None
     more = panels[_SHOWN:]
@@ -47,13 +51,22 @@ def curve_panels(contents: Contents, marks: Marks) -> Markup | None:
     return join(tag("div", *panels[:_SHOWN], class_="panels"), rest if more else None)
 
 
-def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale) -> Markup:
+def _ends(trials: Iterable[TrialResult]) -> dict[str, int]:
+    """Where the axis of each unit ends: at the last validation, or the chosen checkpoint."""
+    ends: dict[str, int] = {}
+    for trial in trials:
+        at = [epoch for epoch, _ in trial.curve] + [trial.best_epoch or 0]
+        ends[trial.unit] = max(2, ends.get(trial.unit, 0), *at)
+    return ends
+
+
+def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale, unit: str) -> Markup:
     chart = svg(
         _WIDTH,
         _HEIGHT,
-        f"validation {contents.chosen_by.label} of {row.label} after each epoch",
+        f"validation {contents.chosen_by.label} of {row.label} by {unit}",
         left_axis(y, _LEFT, _WIDTH - 10, count=4),
-        bottom_axis(x, _TOP, y.start, "epoch", 5),
+        bottom_axis(x, _TOP, y.start, unit, 5),
         *(_curve(marks, trial, x, y) for trial in contents.trials(row)),
     )
     return tag("figure", tag("figcaption", row.label), chart)
@@ -62,13 +75,13 @@ def _panel(contents: Contents, marks: Marks, row: Row, x: Scale, y: Scale) -> Ma
 def _curve(marks: Marks, trial: TrialResult, x: Scale, y: Scale) -> Markup:
     """The line of a trial, broken where the error is no number, and its chosen epoch."""
     step = -(-len(trial.learning_curve) // _POINTS)
-    points = list(enumerate(trial.learning_curve, start=1))[:: max(step, 1)]
+    points = trial.curve[:: max(step, 1)]
     runs = [list(run) for finite, run in groupby(points, lambda at: math.isfinite(at[1])) if finite]
     note = f"{trial.label}, seed {trial.seed}"
     chosen = None
     if trial.best_epoch and trial.val_score is not None and math.isfinite(trial.val_score):
         score = f"validation {trial.selection} {trial.val_score:.3f}"
-        told = f"{note}: chosen epoch {trial.best_epoch}, {score}"
+        told = f"{note}: chosen {trial.unit} {trial.best_epoch}, {score}"
         at = x(trial.best_epoch), _inside(y, trial.val_score)
         chosen = marks.draw(trial.model, *at, 4.5, told, "mean")
     path = "".join(_path(run, x, y) for run in runs)
@@ -81,7 +94,7 @@ def _curve(marks: Marks, trial: TrialResult, x: Scale, y: Scale) -> Markup:
 
 
 def _path(points: Sequence[tuple[int, float]], x: Scale, y: Scale) -> str:
-    return "M" + "L".join(f"{x(epoch):.1f},{_inside(y, value):.1f}" for epoch, value in points)
+    return "M" + "L".join(f"{x(at):.1f},{_inside(y, value):.1f}" for at, value in points)
 
 
 def _inside(y: Scale, value: float) -> float:

@@ -80,7 +80,7 @@ def _said(contents: Contents) -> list[str]:
 
 def _curves(contents: Contents) -> str:
     label = contents.chosen_by.label
-    return f"Validation {label} after each epoch, a line a seed; the dot is the checkpoint tested."
+    return f"Validation {label}, a line a seed; the dot is the checkpoint tested."
 
 
 def heading(contents: Contents, notes: Sequence[str], written: str) -> Markup:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pgf_plugin.bench.cells import against_cell, against_heading, format_spread
 from pgf_plugin.bench.collect import Row
+from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.bench.published import Published
 from pgf_plugin.bench.report.contents import Contents, Metric, short
 from pgf_plugin.bench.report.errors import TEXT_LENGTH, worst_errors
@@ -153,7 +154,8 @@ def trials_table(contents: Contents, setups: Setups) -> Markup:
     named = _columns(contents)
     heads = ["model", *named, "seed", "status", f"val {contents.chosen_by.label}"]
     heads += [f"test {metric.label}" for metric in contents.metrics[:3]]
-    heads += ["epoch chosen", "trained for", "device", "setup"]
+    unit = unit_heading(result.unit for result in contents.results if _ok(result))
+    heads += [f"{unit} chosen", "trained for", "device", "setup"]
     failures = any(result.error for result in contents.results)
     heads += ["error"] if failures else []
     lines = (

@@ -149,6 +149,22 @@ def test_numbers_that_are_not_finite_are_dashes_and_gaps(results, tmp_path):
     assert not re.search("nan|inf", drawn)
 
 
+@pytest.mark.parametrize(("unit", "at"), [("epoch", [5, 10, 12]), ("step", [50, 100, 120])])
+def test_a_curve_is_drawn_over_the_epochs_of_its_validations(tmp_path, unit, at):
+    fields = dict(learning_curve=[1.2, 0.7, 1.0], curve_epochs=at, best_epoch=at[1], unit=unit)
+    page = Page(page_of([trial("PGF-Net", 0, **fields)], tmp_path, "Every fifth"))
+    line = r'd="M([\d.]+),[\d.]+L([\d.]+),[\d.]+L([\d.]+),[\d.]+" class="curve"'
+    (found,) = re.findall(line + r'.*?<circle cx="([\d.]+)"', page.source, re.S)
+    first, second, last, dot = map(float, found)
+    assert dot == pytest.approx(second, abs=0.1)
+    assert (last - first) / (second - first) == pytest.approx(
+        (at[2] - at[0]) / (at[1] - at[0]), 0.01
+    )
+    assert f"chosen {unit} {at[1]}" in page.source
+    assert f"{unit} chosen" in page.texts["button"]
+    assert unit in page.texts["text"]
+
+
 def test_files_that_are_cut_off_are_left_out(results, tmp_path):
     for path in [*tmp_path.rglob("looks.json"), *tmp_path.rglob("predictions.parquet")]:
         path.write_bytes(path.read_bytes()[:40])
