@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from pgf_plugin.encodable import encodable
 from pgf_plugin.errors import DataError
 
 ATOMIC_BACKEND = "pgf_atomic"
@@ -49,8 +50,8 @@ class AtomicLocalBackend(LocalBackend):
         sync_folder(path.parent)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = "utf-8") -> None:
-        """Write ``obj`` to ``filepath``."""
-        self.put(obj.encode(encoding), filepath)
+        """Write ``obj`` to ``filepath``; half a character in it becomes U+FFFD."""
+        self.put(encodable(obj).encode(encoding), filepath)
 
 
 register_backend(ATOMIC_BACKEND, AtomicLocalBackend, force=True)

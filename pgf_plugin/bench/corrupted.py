@@ -12,7 +12,9 @@ from mmengine.runner import Runner
 from pgf_plugin.bench.corruptions import corrupted_config
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.bench.scores import split_scores
 from pgf_plugin.checkpoint_files import is_intact
+from pgf_plugin.encodable import encodable
 from pgf_plugin.errors import WorkDirError
 from pgf_plugin.work_dir import write_failure
 
@@ -46,7 +48,7 @@ def complete(trial: Trial, result: TrialResult) -> None:
         except Exception as error:  # the numbers of the trial itself stand, whatever happens here
             if isinstance(error, WorkDirError) or write_failure(error):
                 raise
-            test.error = f"{type(error).__name__}: {error}"
+            test.error = encodable(f"{type(error).__name__}: {error}")
         result.record(test)
         if get_rank() == 0:
             result.save(trial.folder)
@@ -75,5 +77,4 @@ def _test(runner: Runner, config: Config) -> dict[str, float]:
         "dataloader": runner.build_dataloader(config.test_dataloader, seed=runner.seed),
         "evaluator": runner.build_evaluator(config.test_evaluator),
     }
-    metrics = LOOPS.build(loop, default_args=parts).run()
-    return {name: float(value) for name, value in metrics.items()}
+    return split_scores(LOOPS.build(loop, default_args=parts).run())[0]

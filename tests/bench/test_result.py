@@ -41,6 +41,12 @@ def test_the_curve_of_an_earlier_version_counts_from_one(tmp_path):
     assert TrialResult.load(tmp_path).curve == [(1, 0.7), (2, 0.6)]
 
 
+def test_half_a_character_is_written_as_a_replacement(tmp_path):
+    TrialResult("A", 0, "f", error="\ud83d, \ud83d\ude00", data={"note": "\udc80"}).save(tmp_path)
+    loaded = TrialResult.load(tmp_path)
+    assert (loaded.error, loaded.data) == ("\ufffd, \U0001f600", {"note": "\ufffd"})
+
+
 def test_what_a_foreign_dataset_says_is_written_as_json(tmp_path):
     said = {
         "mean": np.float32("nan"),
