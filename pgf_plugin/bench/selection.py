@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.config.problem import Problem
+from pgf_plugin.config.relations import metric_names
 from pgf_plugin.evaluation import METRICS
 
 DEFAULT_METRIC = "MAE"
@@ -42,7 +43,8 @@ def select_by(trial: Config, bench: Mapping[str, Any]) -> None:
 
 
 def selection_problems(trial: Config, metric: str) -> Iterator[Problem]:
-    """Tell a trial whose checkpoint hook chooses otherwise than the report says."""
+    """Tell a trial that chooses, or tests, by other names than the report."""
+    yield from _prefix_problems(trial, metric)
     hooks = trial.get("default_hooks")
     saver = hooks.get("checkpoint") if isinstance(hooks, Mapping) else None
     if not isinstance(saver, Mapping) or saver.get("save_best") is None:
@@ -56,6 +58,18 @@ def selection_problems(trial: Config, metric: str) -> Iterator[Problem]:
             "default_hooks.checkpoint",
             f"chooses by save_best={saver['save_best']!r}, rule={saver.get('rule')!r}, but "
             f"{advice(metric)}",
+        )
+
+
+def _prefix_problems(trial: Config, metric: str) -> Iterator[Problem]:
+    """Tell a test whose metrics have other names than the columns of the table."""
+    names = metric_names(trial.get("test_evaluator"), trial.get("default_scope"))
+    prefixed = [name for name in names if name.endswith(f"/{metric}")]
+    if metric not in names and prefixed:
+        yield Problem(
+            "test_evaluator",
+            f"gives {prefixed[0]}, but the table of a bench has {metric}: leave out prefix="
+            f"{prefixed[0].removesuffix(f'/{metric}')!r}",
         )
 
 

@@ -142,6 +142,23 @@ def test_an_error_with_half_a_character_is_reported(run):
     assert "cannot read \ufffd" in result.frame()["error"][0]
 
 
+def test_a_test_whose_metrics_are_not_those_of_the_table_is_refused(run, tmp_path):
+    said = (
+        "test_evaluator: gives test/MAE, but the table of a bench has MAE: leave out prefix='test'"
+    )
+    with pytest.raises(ConfigError, match=said):
+        run(models=["Text only"], seeds=[0], cfg_options={"test_evaluator.prefix": "test"})
+    assert not list(tmp_path.glob("out/*/*/result.json"))
+
+
+def test_a_second_evaluator_of_the_test_may_have_a_prefix(config_file, run):
+    config = Config.fromfile(config_file)
+    config.test_evaluator = [dict(type="MSAMetric"), dict(type="MSAMetric", prefix="test")]
+    result, _ = run(config=config, models=["Text only"], seeds=[0])
+    metrics = result.results[0].metrics
+    assert metrics["MAE"] == metrics["test/MAE"]
+
+
 @pytest.mark.parametrize(
     ("wrapper", "dtype"),
     [("OptimWrapper", torch.float32), ("BFloat16OptimWrapper", torch.bfloat16)],
