@@ -22,7 +22,7 @@ class WorstError(NamedTuple):
 
     Attributes:
         row: whose error it is.
-        id, text, label: of the utterance.
+        id, text, label: of the utterance; its place in the test set where it has no id.
         predictions: one a seed.
         error: absolute error, the mean over the seeds.
     """
@@ -36,6 +36,7 @@ class WorstError(NamedTuple):
 
 
 class _Score(NamedTuple):
+    id: str
     text: object
     label: float
     prediction: float
@@ -56,7 +57,7 @@ def worst_errors(contents: Contents) -> Iterator[WorstError]:
 
 
 def _scores(frame: pd.DataFrame | None) -> dict[str, _Score]:
-    """The utterances by id; none where they have no single number each."""
+    """The utterances by id, or by place where ids are not unique; none without a number each."""
     if frame is None:
         return {}
     try:
@@ -64,9 +65,13 @@ def _scores(frame: pd.DataFrame | None) -> dict[str, _Score]:
     except (TypeError, ValueError):
         return {}
     texts = frame["text"] if "text" in frame else [""] * len(frame)
-    scores = zip(frame["id"].astype(str), texts, *numbers.tolist(), strict=True)
+    ids = frame["id"].astype(str)
+    names = ids if ids.is_unique else frame.index.astype(str)
+    scores = zip(names, ids, texts, *numbers.tolist(), strict=True)
     return {
-        name: _Score(text, *pair) for name, text, *pair in scores if all(map(math.isfinite, pair))
+        name: _Score(own, text, *pair)
+        for name, own, text, *pair in scores
+        if all(map(math.isfinite, pair))
     }
 
 
@@ -79,4 +84,4 @@ def _worst(row: Row, seeds: list[dict[str, _Score]], count: int) -> Iterator[Wor
         first = seeds[0][name]
         text = first.text if isinstance(first.text, str) else ""
         predictions = [scores[name].prediction for scores in seeds if name in scores]
-        yield WorstError(row, name, text, first.label, predictions, errors[name])
+        yield WorstError(row, first.id or name, text, first.label, predictions, errors[name])

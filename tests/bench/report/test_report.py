@@ -182,6 +182,19 @@ def test_predictions_of_classes_have_no_worst_errors(results, tmp_path):
     assert "worst" not in Page(page_of(results, tmp_path, "Three models")).ids
 
 
+@pytest.mark.parametrize("own_id", ["", "video"])
+def test_utterances_whose_ids_are_not_unique_are_told_apart(results, tmp_path, own_id):
+    import pandas as pd
+
+    for path in tmp_path.rglob("predictions.parquet"):
+        frame = pd.read_parquet(path)
+        frame["id"] = own_id
+        frame.to_parquet(path)
+    page = Page(page_of(results, tmp_path, "Three models"))
+    worst = page.source.partition('id="worst"')[2].partition("</section>")[0]
+    assert worst.count("a bad film") == worst.count("no film") == worst.count("a good film") == 2
+
+
 def test_a_large_bench_stays_below_five_megabytes(tmp_path):
     curve = [1 + 1 / epoch for epoch in range(1, 61)]
     results = [
