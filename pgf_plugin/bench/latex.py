@@ -131,4 +131,6 @@ def _number(cell: str) -> str:
 
 
 def _joined(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    line = " & ".join(cells)
+    # The rule, or the end of the line, before would read these as its own argument.
+    return ("{}" if line.startswith(("[", "*")) else "") + line + r" \\"

@@ -240,6 +240,14 @@ def test_published_numbers_stand_beside_and_count_nowhere(trials, tmp_path):
     assert "Their 50\\% paper" in body[0]
 
 
+def test_a_name_in_the_latex_table_is_no_argument_of_the_rule_before(tmp_path):
+    names = ("[ours] A", "*B", "C [x]")
+    trials = [made_up_trial(tmp_path, name, seed) for name in names for seed in range(3)]
+    lines = report(tmp_path, trials)[0]["LaTeX"].splitlines()
+    rows = [line.partition(" & ")[0] for line in lines if line.endswith(r" \\")]
+    assert rows[1:] == ["{}[ours] A", "{}*B", "C [x]"]
+
+
 def test_the_latex_table_is_balanced_escaped_and_bold_only_where_it_stands_out(tmp_path):
     names = {r"A_1 & {50%} \x ~^#$": 0.5, "B": 0.9}
     trials = [made_up_trial(tmp_path, n, s, error=e) for n, e in names.items() for s in range(3)]
