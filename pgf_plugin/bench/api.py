@@ -82,7 +82,7 @@ def run(
         keys["datasets"] = _named(datasets)
     if executor is not None:
         keys["executor"] = executor
-    config = Config({"bench": {"title": "Benchmark", **keys, **bench}})
+    config = Config({"bench": {**keys, **bench}})
     # More seeds, or another place to run at, go on in the same folder.
     compared = {key: keys[key] for key in keys if key not in ("seeds", "executor")}
     mark = _mark(compared, bench, encoder, data_root, cfg_options)

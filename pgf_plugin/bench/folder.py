@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pgf_plugin
 from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.result import RESULT_FILE, SCHEMA_VERSION, TrialResult
+from pgf_plugin.config.problem import count
 from pgf_plugin.errors import DataError, WorkDirError
 from pgf_plugin.json_files import write_json
 
@@ -23,26 +24,42 @@ class Plan:
     Attributes:
         title: of the bench.
         trials: model, seed, dataset, setting and fingerprint of each, in the order of the plan.
+        titled: whether somebody gave the title, so that it tells this bench from others.
     """
 
     title: str
     trials: list[dict[str, Any]]
+    titled: bool = True
 
     @classmethod
-    def of(cls, title: str, trials: Sequence[Trial]) -> "Plan":
+    def of(cls, title: str, trials: Sequence[Trial], titled: bool = True) -> "Plan":
         """What is to be written for ``trials``."""
         keys = ("model", "seed", "dataset", "setting", "fingerprint")
-        return cls(title, [{key: getattr(trial, key) for key in keys} for trial in trials])
+        return cls(title, [{key: getattr(trial, key) for key in keys} for trial in trials], titled)
 
     def write(self, folder: Path) -> None:
         """Write ``bench.json``."""
         stamp = {"schema_version": SCHEMA_VERSION, "version": pgf_plugin.__version__}
-        write_json(folder / BENCH_FILE, {**stamp, "title": self.title, "trials": self.trials})
+        write_json(folder / BENCH_FILE, {**stamp, **asdict(self)})
 
     def is_of(self, other: "Plan") -> bool:
-        """Whether both are of one bench: they share the title, or a trial."""
-        marks, others = ({t["fingerprint"] for t in plan.trials} for plan in (self, other))
-        return self.title == other.title or bool(marks & others)
+        """Whether both are of one bench: they share the title, or a trial.
+
+        One without a title is that of another where both have a model on the same data.
+        """
+        if self._values("fingerprint") & other._values("fingerprint"):
+            return True
+        if self.titled and other.titled:
+            return self.title == other.title
+        return bool(self._values("model", "dataset") & other._values("model", "dataset"))
+
+    def _values(self, *keys: str) -> set[tuple[Any, ...]]:
+        return {tuple(trial[key] for key in keys) for trial in self.trials}
+
+    def __str__(self) -> str:
+        """Its title, or what it compares where it has none."""
+        models = ", ".join(dict.fromkeys(trial["model"] for trial in self.trials))
+        return repr(self.title) if self.titled else f"{self.title!r} of {models}"
 
 
 def claim_folder(folder: Path, plan: Plan) -> list[str]:
@@ -71,8 +88,8 @@ def claim_folder(folder: Path, plan: Plan) -> list[str]:
         before = None
     if before is not None and not before.is_of(plan):
         raise WorkDirError(
-            f"work_dir {folder} is that of another bench, {before.title!r}, with "
-            f"{len(before.trials)} trials, none of which {plan.title!r} has: give another folder "
+            f"work_dir {folder} is that of another bench, {before}, with "
+            f"{count(len(before.trials), 'trial')}, none of which {plan} has: give another folder "
             "(--work-dir DIR), or move this one away"
         )
     plan.write(folder)
@@ -99,7 +116,7 @@ def read_plan(folder: Path) -> Plan | None:
             trial["seed"] = int(trial["seed"])
             for key in ("model", "dataset", "setting", "fingerprint"):
                 trial[key] = str(trial[key])
-        return Plan(str(content["title"]), trials)
+        return Plan(str(content["title"]), trials, content.get("titled", True) is not False)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 

