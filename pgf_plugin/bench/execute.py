@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from pgf_plugin.bench.corrupted import complete, trained_before
 from pgf_plugin.bench.divergence import DivergedError, DivergenceHook
+from pgf_plugin.bench.folder import keep_earlier
 from pgf_plugin.bench.looks import LOOKS_FILE, save_looks
 from pgf_plugin.bench.memory import half_of, in_micro_batches, is_out_of_memory, release_memory
 from pgf_plugin.bench.plan import Trial
@@ -113,6 +114,8 @@ class Failure(NamedTuple):
 
 def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure | None:
     try:
+        if get_rank() == 0 and (news := keep_earlier(trial)):
+            writer.tell(news)
         found = prepare_folder(trial)
         result.retries, result.micro_batch = smaller_batches(trial)
         # Of an earlier run, that this one replaces.

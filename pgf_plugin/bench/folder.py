@@ -161,11 +161,27 @@ def finished_before(trial: Trial) -> tuple[TrialResult | None, str | None]:
     return None, f"{_set_aside(path)}: was damaged and is set aside; the trial is repeated"
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename a file that cannot be read, so that nothing that was in it is lost."""
-    aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}")
-    number = 1
+def keep_earlier(trial: Trial) -> str | None:
+    """Rename the result of a trial that was finished as something else, which is trained now.
+
+    Returns:
+        what the user must know; None where there is no such result.
+    """
+    result = TrialResult.load(trial.folder)
+    if result is None or result.status != "finished" or result.fingerprint == trial.fingerprint:
+        return None
+    kept = _set_aside(trial.folder / RESULT_FILE, "earlier")
+    return (
+        "its config, its data or the version has changed: it is trained again, and the earlier "
+        f"result is kept as {kept.name}"
+    )
+
+
+def _set_aside(path: Path, reason: str = "corrupt") -> Path:
+    """Rename a file that is in the way, so that nothing that was in it is lost."""
+    name = f"{path.name}.{reason}-{time.strftime('%Y%m%d-%H%M%S')}"
+    aside, number = path.with_name(name), 1
     while aside.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}-{number}")
+        aside = path.with_name(f"{name}-{number}")
     return path.rename(aside)

@@ -122,6 +122,22 @@ def test_a_changed_config_is_run_again(run):
     assert "finished before" not in printed
 
 
+def test_the_result_before_a_change_is_kept_and_told(run):
+    first, _ = run(models=["Text only"], seeds=[0])
+    options = {"optim_wrapper.optimizer.lr": 2e-3}
+    result, printed = run(models=["Text only"], seeds=[0], cfg_options=options)
+    (kept,) = folder(result, result.results[0]).parent.glob("result.json.earlier-*")
+    told = (
+        "config, its data or the version has changed: it is trained again, and the earlier result"
+    )
+    assert printed.count(f"{told} is kept as {kept.name}") == 1
+    content = json.loads(kept.read_text())
+    assert content["metrics"] == first.results[0].metrics
+    _, printed = run(models=["Text only"], seeds=[0], cfg_options=options)
+    assert "finished before" in printed
+    assert "has changed" not in printed
+
+
 def test_a_failing_trial_is_recorded_and_the_others_go_on(run, config_file, capsys):
     text = config_file.read_text()
     text += 'bench["models"]["Diverges"] = dict(\n'
