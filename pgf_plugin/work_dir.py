@@ -150,6 +150,7 @@ def _not_writable(folder: Path, error: OSError) -> WorkDirError:
 def _this_process() -> dict[str, Any]:
     return {
         "pid": os.getpid(),
+        "started": process_start(os.getpid()),
         "host": socket.gethostname(),
         "since": datetime.now().astimezone().isoformat(" ", "seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -164,7 +165,7 @@ def _taken(folder: Path, owner: Path) -> str:
     if told is None:  # just begun, or of another version
         return f"{start}. {advice}"
     who = f"pid {told['pid']} on {told['host']}, since {told['since']}: {told['command']}"
-    if not runs_here(told["pid"], told["host"]):
+    if not runs_here(told["pid"], told["host"], told["started"]):
         return (
             f"{start}, started by one that has ended ({who}), such as a worker of its data "
             "loader. Try again in a few seconds"
@@ -175,11 +176,17 @@ def _taken(folder: Path, owner: Path) -> str:
 def is_held(folder: Path) -> bool:
     """Whether a process holds a work dir, as far as it told; it is not asked for its lock."""
     told = _read_owner(folder / OWNER_FILE)
-    return told is not None and runs_here(told["pid"], told["host"])
+    return told is not None and runs_here(told["pid"], told["host"], told["started"])
 
 
-def runs_here(pid: int, host: str) -> bool:
-    """Whether a process is running; of one on another machine nothing else is known."""
+def runs_here(pid: int, host: str, started: str | None = None) -> bool:
+    """Whether a process is running; of one on another machine nothing else is known.
+
+    Args:
+        pid: of the process. Systems give it to another one, after the first has ended.
+        host: its machine.
+        started: its :func:`process_start`; None where that is not known.
+    """
     if host != socket.gethostname() or os.name == "nt":  # signal 0 would end the process there
         return True
     try:
@@ -188,13 +195,26 @@ def runs_here(pid: int, host: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return started is None or process_start(pid) in (started, None)
+
+
+def process_start(pid: int) -> str | None:
+    """When a process began, which tells it from a later one of the same number.
+
+    In ticks since the system began; None where the system (Linux does) or the process does not say.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[19]  # the name before may have spaces
+    except (OSError, IndexError):
+        return None
 
 
 def _read_owner(owner: Path) -> dict[str, Any] | None:
     try:
         told = json.loads(owner.read_text(encoding="utf-8"))
         words = {key: str(told[key]) for key in ("host", "since", "command")}
-        return {"pid": int(told["pid"]), **words}
+        started = told.get("started")  # earlier versions do not say
+        return {"pid": int(told["pid"]), "started": started and str(started), **words}
     except (OSError, ValueError, KeyError, TypeError):
         return None

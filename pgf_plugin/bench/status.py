@@ -14,6 +14,7 @@ from pgf_plugin.bench.plan import Trial
 from pgf_plugin.bench.selection import DEFAULT_METRIC
 from pgf_plugin.evaluation import METRICS
 from pgf_plugin.json_files import write_json
+from pgf_plugin.work_dir import process_start
 
 STATUS_FILE = "status.json"
 ENDED = ("finished", "failed", "interrupted")
@@ -43,6 +44,7 @@ class TrialStatus:
         resumed: how many of them an earlier process trained.
         notes: what else happened, in words.
         pid: process that computes.
+        started: its :func:`~pgf_plugin.work_dir.process_start`.
         host: its machine.
         began: when the process began with the trial, seconds since 1970.
         time: when this was written, likewise.
@@ -68,6 +70,7 @@ class TrialStatus:
     resumed: int = 0
     notes: list[str] = field(default_factory=list)
     pid: int = field(default_factory=os.getpid)
+    started: str | None = field(default_factory=lambda: process_start(os.getpid()))
     host: str = field(default_factory=socket.gethostname)
     began: float = field(default_factory=time.time)
     time: float = 0.0

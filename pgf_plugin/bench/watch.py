@@ -152,7 +152,7 @@ def _look_at(
     watched = Watched(row_label(model, dataset, setting), seed, "waiting", status, result)
     if status is not None and status.state not in ENDED:
         silent = not running and time.time() - status.time > SILENT
-        runs = runs_here(status.pid, status.host) and not silent
+        runs = runs_here(status.pid, status.host, status.started) and not silent
         watched.state = status.state if runs else "interrupted"
     if status is not None and status.state in ENDED:
         watched.state = "interrupted"

@@ -45,6 +45,19 @@ def test_a_bench_is_seen_while_it_runs_and_after_it_was_killed(tmp_path, capsys)
     )
 
 
+def test_a_process_that_took_the_number_of_a_killed_one_is_not_the_bench(tmp_path, capsys):
+    bench = BenchCommand(tmp_path, SLOW)
+    driver = bench.start()
+    wait_until(lambda: any(s["best"] for s in bench.statuses().values()))
+    (owner,) = bench.work_dir.glob(".pgf_owner.json")
+    os.kill(driver, signal.SIGKILL)
+    os.waitpid(driver, 0)
+    wait_until(lambda: "interrupted" in watched(bench, capsys), seconds=5)
+    for note in [owner, *bench.work_dir.glob("*/*/status.json")]:
+        note.write_text(json.dumps({**json.loads(note.read_text()), "pid": os.getpid()}))
+    assert "2 trials: 1 waiting, 1 interrupted; not running" in watched(bench, capsys)
+
+
 def test_a_terminal_shows_it_live_until_it_ends(tmp_path, capsys):
     bench = BenchCommand(tmp_path, LOCAL + "train_cfg.update(max_epochs=8)\n")
     driver = bench.start()
