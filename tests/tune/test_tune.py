@@ -62,6 +62,19 @@ def test_a_metric_that_rises_is_maximised(search):
     assert load_study(Config.fromfile(tune.config), tune.work_dir).trials[0].value == values[0]
 
 
+def test_a_training_by_iterations_is_counted_in_steps(search):
+    loop = "train_cfg = dict(by_epoch=False, max_iters=8, val_interval=3)\n"
+    tune = search('tune["space"] = {"optim_wrapper.optimizer.lr": [0.05, 0.01]}\n' + loop)
+    status, printed = tune()
+    assert status == 0, printed
+    for record in tune.records():
+        assert record["unit"] == "step"
+        at = [3, 6, 8].index(record["best_epochs"][0])
+        assert record["curve"][at] == record["value"]
+    assert "step 3/8, validation MAE" in printed
+    assert "epoch" not in printed
+
+
 def test_a_trial_that_fails_is_recorded_and_the_others_go_on(search):
     tune = search(RATES)
     status, printed = tune()
