@@ -6,6 +6,7 @@ from typing import Any
 from pgf_plugin.config.slots import LOADERS
 
 _MARKS = {"type", "dataset", "metrics"}
+_OF_ONE = _MARKS | {"sampler", "batch_sampler", "collate_fn", "worker_init_fn"}
 """Keys of a dataloader or an evaluator, by which one is told from a dict of several."""
 
 
@@ -40,6 +41,6 @@ def are_several(value: Any) -> bool:
 
 
 def _are_parts(value: Any) -> bool:
-    if not isinstance(value, Mapping) or not value or _MARKS & value.keys():
+    if not isinstance(value, Mapping) or not value or _OF_ONE & value.keys():
         return False
     return all(isinstance(item, Mapping) and _MARKS & item.keys() for item in value.values())
