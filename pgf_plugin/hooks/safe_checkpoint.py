@@ -57,8 +57,12 @@ class SafeCheckpointHook(CheckpointHook):
                 "SafeCheckpointHook.max_keep_ckpts must be -1 or at least 2, got 1: a damaged "
                 "checkpoint needs one before it (default_hooks.checkpoint.max_keep_ckpts=2)"
             )
-        kwargs |= {"max_keep_ckpts": max_keep_ckpts, "backend_args": backend_args}
-        super().__init__(by_epoch=by_epoch is not False, **kwargs)
+        super().__init__(
+            by_epoch=by_epoch is not False,
+            max_keep_ckpts=max_keep_ckpts,
+            backend_args=backend_args,
+            **kwargs,
+        )
         self._follows_loop = by_epoch is None
         self._due = False
         self._metrics: dict[str, Any] = {}
