@@ -2,6 +2,7 @@
 
 import argparse
 from numbers import Real
+from typing import Any
 
 from mmengine.runner import Runner
 
@@ -46,8 +47,8 @@ def print_metrics(runner: Runner, what: str) -> None:
     A metric that is no single number, such as one for each class, is printed as it is.
     """
     metrics = runner.test()
-    dataset = runner.test_dataloader.dataset
-    print(f"{what}, {len(dataset)} test utterances")
+    dataset: Any = getattr(runner.test_dataloader, "dataset", None)  # none of a loop with several
+    print(what if dataset is None else f"{what}, {len(dataset)} test utterances")
     width = max(map(len, metrics), default=0)
     for name, value in metrics.items():
         print(f"  {name:<{width}}  {f'{value:.4f}' if isinstance(value, Real) else value}")
