@@ -127,6 +127,7 @@ def test_workers_end_with_the_driver(undisturbed, tmp_path):
     pids = [status["pid"] for status in bench.statuses().values()]
     assert driver not in pids
     assert all(map(is_running, pids))
+    os.kill(driver, signal.SIGSTOP)  # or it may have ended before the second one asks
     status, printed = in_child_with_output(bench, tmp_path / "second")
     assert status == 1
     assert f"work_dir {bench.work_dir} is in use by another process (pid {driver}" in printed
