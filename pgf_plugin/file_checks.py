@@ -1,7 +1,7 @@
 """What a file from somebody else may hold, whatever reads it: bounded, and tensors for weights."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,11 @@ def is_plain_extra(name: Any, value: Any) -> bool:
     """Whether an entry of a state dict is what a module adds, of plain values and no tensor."""
     if not isinstance(name, str) or not name.endswith(EXTRA_STATE) or isinstance(value, Tensor):
         return False
+    return all(type(leaf) in _PLAIN for leaf in leaves(value))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What nested containers hold that is no container, each once: a file may hold itself."""
     left, seen = [value], set()
     while left:
         item = left.pop()
@@ -107,9 +112,8 @@ def is_plain_extra(name: Any, value: Any) -> bool:
             left += [*item.keys(), *item.values()]
         elif isinstance(item, list | tuple | set):
             left += item
-        elif type(item) not in _PLAIN:
-            return False
-    return True
+        else:
+            yield item
 
 
 def _is_no_tensor(name: Any, value: Any) -> bool:

@@ -18,7 +18,13 @@ from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
 from pgf_plugin.compat import refusals_told
 from pgf_plugin.errors import DataError
-from pgf_plugin.file_checks import check_archive, check_tensors, is_plain_extra, state_dict_of
+from pgf_plugin.file_checks import (
+    check_archive,
+    check_tensors,
+    is_plain_extra,
+    leaves,
+    state_dict_of,
+)
 
 SAFETENSORS = ".safetensors"
 CHECKPOINT = ".pth"
@@ -167,17 +173,5 @@ def _model_type(config: Any) -> str | None:
 
 
 def _bytes(value: Any) -> int:
-    """Bytes of the tensors in nested containers, each once: a file may hold itself."""
-    total, left, seen = 0, [value], set()
-    while left:
-        item = left.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, Tensor):
-            total += item.nbytes
-        elif isinstance(item, Mapping):
-            left += item.values()
-        elif isinstance(item, list | tuple):
-            left += item
-    return total
+    """Bytes of the tensors in nested containers, each once."""
+    return sum(leaf.nbytes for leaf in leaves(value) if isinstance(leaf, Tensor))

@@ -1,7 +1,6 @@
 """From the entries of a bench to the config of one training run."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from mmengine.config import Config
 
 from pgf_plugin.bench.datasets import apply_dataset
 from pgf_plugin.config import apply_data_root, apply_encoder, find_config
-from pgf_plugin.config.load import dataset_nodes, read_config, type_name
+from pgf_plugin.config.load import dataset_nodes, merge, read_config, type_name
 from pgf_plugin.errors import ConfigError
 
 Entry = str | Mapping[str, Any]
@@ -30,8 +29,6 @@ def compose(config: Config, entry: Entry, dataset: Entry | None = None) -> Confi
     Raises:
         ConfigError: if there is no such config, or it has no model.
     """
-    # Copied wherever it is merged: mmengine takes `_delete_` out of what it merges, and keeps the
-    # dicts themselves, which another model or dataset would find changed.
     overrides = {"config": entry} if isinstance(entry, str) else dict(entry)
     base = overrides.pop("config", None)
     trial = read_config(find_config(base)) if base else Config()
@@ -40,7 +37,7 @@ def compose(config: Config, entry: Entry, dataset: Entry | None = None) -> Confi
             trial.merge_from_dict({"model": value})
         elif key not in ("bench", "work_dir"):
             trial[key] = value
-    trial.merge_from_dict(deepcopy(overrides))
+    merge(trial, overrides)
     if "model" not in trial:
         raise ConfigError(
             f"bench.models: the entry {entry!r} has no model. Name a config that has one, or give "

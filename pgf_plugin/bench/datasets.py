@@ -5,13 +5,19 @@ its features, the range of its labels, and the encoder of its language.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from pgf_plugin.config.load import apply_data_root, dataset_nodes, nodes, read_config, type_name
+from pgf_plugin.config.load import (
+    apply_data_root,
+    dataset_nodes,
+    merge,
+    nodes,
+    read_config,
+    type_name,
+)
 from pgf_plugin.config.resolve import config_root, find_config
 from pgf_plugin.config.signatures import arguments_of
 from pgf_plugin.config.slots import LOADERS
@@ -95,7 +101,7 @@ def apply_dataset(
     Raises:
         ConfigError: if there is no such config.
     """
-    given = {"config": entry} if isinstance(entry, str) else deepcopy(dict(entry))
+    given = {"config": entry} if isinstance(entry, str) else dict(entry)
     base = given.pop("config", None)
     data = read_config(find_data_config(base)) if base else Config()
     batch_size = (trial.get("train_dataloader") or {}).get("batch_size")
@@ -106,7 +112,7 @@ def apply_dataset(
     for key in _REPLACED:
         if key in data:
             trial[key] = data[key]
-    trial.merge_from_dict({key: deepcopy(overrides[key]) for key in _REPLACED if key in overrides})
+    merge(trial, {key: overrides[key] for key in _REPLACED if key in overrides})
     _tell_encoder(trial, data, overrides)
     _tell_widths(trial, data)
     _tell_range(trial, data)
@@ -115,12 +121,12 @@ def apply_dataset(
 def _merge(data: Config, given: dict[str, Any]) -> None:
     """Merge an entry's overrides into the config that it names."""
     root, shared = given.pop("data_root", None), given.pop("dataset", None)
-    data.merge_from_dict(given)
+    merge(data, given)
     if "feature_dims" in given:
         data.feature_dims = given["feature_dims"]
     for key in LOADERS if shared else ():
         if key in data:
-            data.merge_from_dict({f"{key}.dataset": deepcopy(shared)})
+            merge(data, {f"{key}.dataset": shared})
     if root is not None and not apply_data_root(data, root, "bench.datasets: data_root"):
         raise ConfigError(
             f"bench.datasets: data_root {root}: no dataset of the entry takes one; MSADataset would"

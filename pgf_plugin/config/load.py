@@ -201,6 +201,15 @@ def read_config(path: Path) -> Config:
     return cfg
 
 
+def merge(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Merge options into a config, and leave them as they are for the next one.
+
+    mmengine takes ``_delete_`` out of what it merges, and puts the dicts themselves into the
+    config, where they change with it.
+    """
+    cfg.merge_from_dict(deepcopy(dict(options)))
+
+
 def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Merge mmengine's ``--cfg-options`` into a config.
 
@@ -212,7 +221,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> None:
         ConfigError: if a key goes through a value that has no keys.
     """
     try:
-        cfg.merge_from_dict(deepcopy(dict(options)))  # the next config gets them whole, too
+        merge(cfg, options)
     except (KeyError, TypeError, IndexError, AssertionError) as error:
         raise ConfigError(
             f"--cfg-options do not fit {cfg.filename or 'the config'}: {error}"

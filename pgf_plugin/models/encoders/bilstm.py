@@ -185,7 +185,7 @@ class _JointWeights:
     """The weights of LSTMs that do the work of several each, gate by gate in diagonal blocks."""
 
     def __init__(self, encoders: Sequence[BiLSTMEncoder]) -> None:
-        zero, shut, start = 0, 1, 2  # places of the constants, and of the first weight
+        shut, start = 1, 2  # the place of a constant, and of the first weight; 0 is that of zero
         self.constants = torch.tensor([0.0, _SHUT], device="cpu")
         joint = []
         for lstms in _layers(encoders):
@@ -196,11 +196,11 @@ class _JointWeights:
                     here = torch.arange(start, start + shape.numel(), device="cpu").view(shape)
                     start += shape.numel()
                     if "weight_ih" in name:
-                        column = torch.full((len(here), 1), zero, device="cpu")
+                        column = torch.zeros((len(here), 1), dtype=here.dtype, device="cpu")
                         column[: lstm.hidden_size] = shut  # the input gate is the first of four
                         here = torch.cat((here, column), dim=1)
                     places.append(here)
-            joint += [_on_diagonal(places, zero) for places in by_name.values()]
+            joint += [_on_diagonal(places) for places in by_name.values()]
         self.shapes = [places.shape for places in joint]
         self.sizes = [places.numel() for places in joint]
         self.places = torch.cat([places.flatten() for places in joint])
@@ -221,15 +221,12 @@ def _layers(encoders: Sequence[BiLSTMEncoder]) -> tuple[list[nn.LSTM], list[nn.L
     return [each.first for each in encoders], [each.second for each in encoders]
 
 
-def _on_diagonal(blocks: Sequence[Tensor], between: int) -> Tensor:
+def _on_diagonal(blocks: Sequence[Tensor]) -> Tensor:
     """Join (4 H, D) each to (4 x sum of H, sum of D) within each gate; biases (4 H,) follow."""
     gates = [block.unflatten(0, (4, -1)) for block in blocks]  # (4, H, …)
     if blocks[0].ndim == 1:
         return torch.cat(gates, dim=1).flatten()
-    each = [
-        torch.block_diag(*(block[gate] - between for block in gates)) + between for gate in range(4)
-    ]
-    return torch.cat(each)
+    return torch.cat([torch.block_diag(*(block[gate] for block in gates)) for gate in range(4)])
 
 
 def _can_share(sequences: Sequence[MaskedSequence]) -> bool:
