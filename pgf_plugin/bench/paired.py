@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pgf_plugin.bench.predictions import absolute_errors, load_predictions
+from pgf_plugin.bench.predictions import absolute_errors, load_predictions, utterance_names
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.evaluation.statistics import (
     ALPHA,
@@ -118,10 +118,9 @@ def _errors_of(trial: TrialResult, work_dir: Path) -> pd.Series | None:
     errors = min(candidates, key=lambda each: abs(each.mean() - trial.metrics["MAE"]))
     if not abs(errors.mean() - trial.metrics["MAE"]) < _ROUNDING:
         return None  # of another run, or on another scale than the metric's
-    names = frame["id"] if frame["id"].is_unique else frame.index.astype(str)
     # With the label, so that utterances of two test sets that number theirs alike never pair.
     labels = frame["label"].map(lambda label: np.round(label, 4))
-    keys = [f"{name} {label}" for name, label in zip(names, labels, strict=True)]
+    keys = [f"{name} {label}" for name, label in zip(utterance_names(frame), labels, strict=True)]
     return pd.Series(errors, index=keys)
 
 

@@ -60,6 +60,12 @@ def load_predictions(folder: Path) -> pd.DataFrame | None:
     return frame if {"id", "label", "prediction"} <= set(frame) else None
 
 
+def utterance_names(frame: pd.DataFrame) -> pd.Series:
+    """What tells the utterances apart: their ids, or their places where ids are not unique."""
+    ids = frame["id"].astype(str)
+    return ids if ids.is_unique else frame.index.to_series().astype(str)
+
+
 def absolute_errors(frame: pd.DataFrame, bound: float = math.inf) -> np.ndarray:
     """Absolute error of each utterance, (N,) float64, the mean over the outputs of a head.
 

@@ -99,10 +99,10 @@ def run(args: argparse.Namespace) -> int:
     fit_config(cfg, conversion, state)
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
+    cfg.launcher = "none"  # one process evaluates
     weights = Weights(dict(state), {"model": f"MMSA's {name}"}, {})
     with held(cfg.work_dir, cfg):
         with without_pretrained_weights():  # all of them are in the checkpoint
-            cfg.launcher = "none"
             runner = Runner.from_cfg(cfg)
         fit_weights(runner.model, weights, path, advice=_ADVICE)
         if args.out:

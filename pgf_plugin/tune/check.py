@@ -1,7 +1,6 @@
 """Checks a search before the first trial runs: its keys, its ranges, and what they do."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 from mmengine.config import Config
@@ -121,7 +120,7 @@ def _value_problems(cfg: Config, space: Space) -> Iterator[Problem]:
 def _refusal(cfg: Config, values: Mapping[str, Any], known: set[Problem]) -> Problem | None:
     try:
         config = base_config(cfg)
-        apply_options(config, deepcopy(dict(values)))
+        apply_options(config, values)
     except ConfigError as error:
         return Problem("config", str(error))
     of_model = any(key.partition(".")[0] in ("model", "data_preprocessor") for key in values)

@@ -36,7 +36,7 @@ def compose(
         seed: of the run.
     """
     config = base_config(cfg)
-    apply_options(config, deepcopy(dict(values)))
+    apply_options(config, values)
     config.randomness = {**(config.get("randomness") or {}), "seed": seed}
     saver = (config.get("default_hooks") or {}).get("checkpoint")
     if isinstance(saver, dict):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pgf_plugin.bench.collect import Row
-from pgf_plugin.bench.predictions import load_predictions
+from pgf_plugin.bench.predictions import load_predictions, utterance_names
 from pgf_plugin.bench.report.contents import Contents
 
 TEXT_LENGTH = 400
@@ -66,8 +66,7 @@ def _scores(frame: pd.DataFrame | None) -> dict[str, _Score]:
         return {}
     texts = frame["text"] if "text" in frame else [""] * len(frame)
     ids = frame["id"].astype(str)
-    names = ids if ids.is_unique else frame.index.astype(str)
-    scores = zip(names, ids, texts, *numbers.tolist(), strict=True)
+    scores = zip(utterance_names(frame), ids, texts, *numbers.tolist(), strict=True)
     return {
         name: _Score(own, text, *pair)
         for name, own, text, *pair in scores
