@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
-from pgf_plugin.datasets.checks import check_label_range, check_modalities
+from pgf_plugin.datasets.checks import LABEL_RANGE, check_label_range, check_modalities
 from pgf_plugin.datasets.classes import check_classes, to_classes
 from pgf_plugin.datasets.epochs import epoch_of
 from pgf_plugin.datasets.features import FeatureTable
@@ -63,7 +63,7 @@ class BaseMSADataset(Dataset):
         max_tokens: int = 256,
         lower_case: bool = False,
         text_prefix: str | None = None,
-        label_range: tuple[float, float] = (-3.0, 3.0),
+        label_range: tuple[float, float] = LABEL_RANGE,
         transforms: Sequence[TransformLike] = (),
         foreign: Sequence[str] = (),
         num_classes: int | None = None,

@@ -15,6 +15,9 @@ from pgf_plugin.structures import MODALITIES
 
 NonFinite = Literal["error", "zero"]
 
+LABEL_RANGE = (-3.0, 3.0)
+"""Of CMU-MOSI and CMU-MOSEI, where a config does not say otherwise."""
+
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -221,7 +224,7 @@ def in_split(values: NDArray[np.str_], split: str) -> NDArray[np.bool_]:
 def canonical_split(name: str) -> str:
     """The name that configs use for the split that a file calls ``name``."""
     plain = name.strip().lower()
-    return next((key for key, others in SPLIT_NAMES.items() if plain in others), name)
+    return next((key for key, others in SPLIT_NAMES.items() if plain in others), plain)
 
 
 def check_range(key: str, value: Sequence[float]) -> tuple[float, float]:

@@ -126,7 +126,7 @@ class MSADataset(BaseMSADataset):
         normalize: Sequence[str] = ("audio", "vision"),
         clip_std: float | None = 5.0,
         nonfinite: checks.NonFinite = "error",
-        label_range: tuple[float, float] = (-3.0, 3.0),
+        label_range: tuple[float, float] = checks.LABEL_RANGE,
         feature_dims: Mapping[str, int] | None = None,
         transforms: Sequence[TransformLike] = (),
         foreign: Sequence[str] = (),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.statistics import RunningStatistics, StepStatistics
 
 STD_FLOOR = 1e-6
-"""Features whose deviation is smaller, relative to their size, are taken as constant."""
+"""Features whose deviation is smaller, relative to their mean, are taken as constant."""
 
 _RUN = 2**12
 """Values that are standardized with one call of numpy."""
@@ -34,7 +34,8 @@ class FeatureScaler:
     def of(cls, statistics: StepStatistics, limit: float) -> "FeatureScaler":
         """Standardize by ``statistics``; without any step in them nothing is scaled."""
         mean, std = statistics.mean, statistics.std.copy()
-        std[std <= STD_FLOOR * np.maximum(np.abs(mean), 1)] = 1.0
+        smallest = np.finfo(np.float32).tiny  # by which a float32 can be divided
+        std[std <= np.maximum(STD_FLOOR * np.abs(mean), smallest)] = 1.0
         return cls(mean.astype(np.float32), std.astype(np.float32), limit)
 
     @classmethod

@@ -1,5 +1,6 @@
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,8 @@ def test_misa_folder(tmp_path, write):
     assert table.splits["split"].tolist() == ["train"] * 3 + ["dev"] * 3
     assert table.texts[:3] == ["so this", "so this was not bad", "so this was"]
     assert table.labels.tolist() == [[1.0], [2.5], [1.5]] * 2
+    files = table.info.pop("files")
+    assert [Path(file).name for file in files] == ["train.pkl", "dev.pkl"]
     assert table.info == {"format": "misa", "label_range": [-3.0, 3.0], "aligned": True}
 
 

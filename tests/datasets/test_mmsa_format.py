@@ -43,8 +43,9 @@ def test_labels_of_one_modality(write, content):
 
 
 def test_what_is_known_of_the_data(write, content):
-    info = read_table(write(content)).info
-    assert info == {"format": "mmsa", "label_range": [-3.0, 3.0], "aligned": False}
+    file = write(content)
+    told = {"format": "mmsa", "label_range": [-3.0, 3.0], "aligned": False, "files": [str(file)]}
+    assert read_table(file).info == told
     assert read_table(write(mmsa_content(aligned=True))).info["aligned"]
 
 

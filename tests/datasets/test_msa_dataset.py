@@ -157,6 +157,13 @@ def test_constant_feature_and_outlier_stay_bounded():
     assert scaled[:, 1].max() == 5.0
 
 
+@pytest.mark.parametrize("scale", [1e-30, 3e-7, 1, 1e20])
+def test_a_feature_that_varies_is_standardized_whatever_its_unit(scale):
+    values = np.random.default_rng(0).normal(size=(500, 1)) * scale
+    scaled = FeatureScaler.fit(values.astype(np.float32), limit=5.0)(values.astype(np.float32))
+    assert scaled.std() == pytest.approx(1, rel=1e-3)
+
+
 def test_scaler_of_no_steps_changes_nothing():
     scaler = FeatureScaler.fit(np.zeros((0, 3), np.float32), limit=5.0)
     np.testing.assert_array_equal(scaler(np.ones((2, 3), np.float32)), np.ones((2, 3)))

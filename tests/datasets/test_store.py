@@ -154,6 +154,34 @@ def test_values_that_are_not_finite_are_refused_zeroed_or_dropped(table, tmp_pat
     )
 
 
+def test_a_store_of_a_store_comes_from_the_same_files_and_tells_the_same_treatment(tmp_path):
+    content = mmsa_content(aligned=False)
+    content["train"]["audio"][0, 0, 0] = np.nan
+    files = [write_mmsa(tmp_path / f"{name}.pkl", content) for name in ("features", "audio")]
+    table = load_data(files[0], audio_file=files[1])
+    first = write_store(table, tmp_path / "first", nonfinite="zero")
+    second = write_store(open_store(first), tmp_path / "second")
+    documents = [json.loads((store / "store.json").read_text()) for store in (first, second)]
+    assert [file["name"] for file in documents[0]["source"]["files"]] == [
+        "audio.pkl",
+        "features.pkl",
+    ]
+    for key in ("source", "nonfinite", "modalities", "info"):
+        assert documents[0][key] == documents[1][key]
+    assert documents[1]["nonfinite"] == "zero"
+    assert documents[1]["modalities"]["audio"]["nonfinite"] == 1
+
+
+def test_half_a_character_does_not_keep_a_text_out(tmp_path):
+    table = tmp_path / "table.jsonl"
+    row = '{{"text": "so {}", "label": {}, "split": "{}"}}\n'
+    splits = ("train", "val", "test")
+    halves = (r"\ud83d", r"\ud83d\ude00", "good")
+    table.write_text("".join(row.format(h, 1, s) for h, s in zip(halves, splits, strict=True)))
+    store = write_store(load_data(table), tmp_path / "store")
+    assert open_store(store).texts == ["so \ufffd", "so \U0001f600", "so good"]
+
+
 def test_repeated_ids_and_empty_texts_are_refused_together(table, tmp_path):
     bad = replace(table, ids=[table.ids[1], *table.ids[1:]], texts=[*table.texts[:-1], ""])
     with pytest.raises(DataError, match=r"v00\$_\$1") as error:

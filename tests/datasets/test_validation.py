@@ -17,6 +17,7 @@ from inspection_tables import (
 
 from pgf_plugin.datasets.checks import split_rows
 from pgf_plugin.datasets.features import RaggedArray
+from pgf_plugin.datasets.formats import read_table
 from pgf_plugin.datasets.inspection import Expectations, validate_table
 from pgf_plugin.datasets.sequences import LazySequences, PaddedArray
 from pgf_plugin.errors import DataError
@@ -265,6 +266,34 @@ def test_labels_are_compared_with_the_range_asked_for_or_told_by_the_format():
     assert found[0].what.startswith(f"{outside} labels outside -1 to 1, from -")
     assert found[0].severity == "error"
     assert validate_table(told, expected=Expectations(label_range=(-3, 3))) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "scale", "name"),
+    [((1284, 229, 686), 3, "MOSI"), ((1368, 456, 457), 1, "CH-SIMS"), ((900, 100, 100), 3, None)],
+)
+def test_single_labels_outside_are_mistakes_and_change_no_scale(counts, scale, name, tmp_path):
+    rng = np.random.default_rng(0)
+    splits = np.repeat(["train", "val", "test"], counts)
+    labels = rng.uniform(-scale, scale, len(splits))
+    labels[[5, 7]] = 30, -2 * scale
+    rows = [
+        f"text {n},{label},{s}" for n, (label, s) in enumerate(zip(labels, splits, strict=True))
+    ]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["text,label,split", *rows]))
+    table = read_table(path)
+    assert table.info.get("name") == name
+    assert table.info["label_range"] == [-scale, scale]
+    (finding,) = validate_table(table)
+    assert (finding.severity, finding.count, finding.where) == ("error", 2, "label, train")
+
+
+def test_labels_on_a_scale_of_their_own_are_beyond_what_configs_assume():
+    found = validate_table(replace(TABLE, labels=10 * TABLE.labels, info={}))
+    assert {finding.severity for finding in found} == {"warning"}
+    assert "outside -3 to 3" in found[0].what
+    assert "label_range in a config" in found[0].advice
 
 
 def test_float32_bounds_are_inside_the_range():

@@ -36,6 +36,9 @@ Unlabelled = Literal["error", "keep"]
 
 _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
+_MISTAKES = 0.01
+"""Share of labels up to which those outside a range are mistakes; more are of another scale."""
+
 
 def aligned_info(sequences: Iterable[Sequences]) -> dict[str, bool]:
     """``aligned``: whether all modalities have the same steps; nothing for one modality alone."""
@@ -61,12 +64,12 @@ def describe_source(
 
     Returns:
         ``format``; ``name`` if the counts are those of a published data set; ``label_range`` of
-        that, or else the narrowest of the usual ones that holds every label; ``notes`` if any.
+        that, or else the narrowest of the usual ones that holds the labels, but for one in a
+        hundred that may be a mistake; ``notes`` if any.
     """
     info: dict[str, Any] = {"format": format}
     sizes = sorted(counts)
-    low, high = np.nanmin(labels, initial=0), np.nanmax(labels, initial=0)
-    ranges = [limits for limits in _RANGES if limits[0] <= low and high <= limits[1]]
+    ranges = [limits for limits in _RANGES if _holds(limits, labels)]
     for name, published in PUBLISHED.items():
         if sizes == sorted(published.counts) and published.label_range in ranges:
             info["name"] = name
@@ -76,3 +79,9 @@ def describe_source(
     if notes:
         info["notes"] = list(notes)
     return info
+
+
+def _holds(limits: tuple[float, float], labels: NDArray[np.float32]) -> bool:
+    """Whether a range is the scale of the labels, whatever single ones say."""
+    outside = (labels < limits[0]) | (labels > limits[1])
+    return bool(outside.sum() <= _MISTAKES * labels.size)

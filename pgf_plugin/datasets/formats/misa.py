@@ -60,7 +60,8 @@ def read_misa(
     """
     check_positive_int("label_column", label_column, at_least=0)
     vocabulary = None if word2id is None else _read_vocabulary(Path(word2id).expanduser())
-    splits = _read_splits(path)
+    files = _files(path)
+    splits = _read_splits(path, files)
     rows = [row for split in splits.values() for row in split]
     columns = _columns(path, rows)
     if label_column >= columns.shape[1]:
@@ -87,17 +88,21 @@ def read_misa(
         info={
             **describe_source("misa", sizes, labels, notes),
             **aligned_info(sequences.values()),
+            "files": [str(file) for file in files],
         },
     )
 
 
-def _read_splits(path: Path) -> dict[str, list[_Utterance]]:
-    if path.is_dir():
-        files = [path / f"{name}.pkl" for name in SPLIT_FILES if (path / f"{name}.pkl").is_file()]
-        if not files:
-            raise DataError(f"{path} holds none of {[f'{name}.pkl' for name in SPLIT_FILES]}")
-    else:
-        files = [path]
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = [path / f"{name}.pkl" for name in SPLIT_FILES if (path / f"{name}.pkl").is_file()]
+    if not files:
+        raise DataError(f"{path} holds none of {[f'{name}.pkl' for name in SPLIT_FILES]}")
+    return files
+
+
+def _read_splits(path: Path, files: Sequence[Path]) -> dict[str, list[_Utterance]]:
     splits: dict[str, list[_Utterance]] = {}
     for file in files:
         content = load_pickle(file)

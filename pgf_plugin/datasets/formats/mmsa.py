@@ -73,6 +73,7 @@ def read_mmsa(
     extra = [split.extra_labels() for split in splits]
     sizes = [len(split) for split in splits]
     info = describe_source("mmsa", sizes, labels, notes)
+    files = [str(file) for file in (path, *separate.values()) if file is not None]
     return FeatureTable(
         source=str(path),
         ids=[sample_id for split in splits for sample_id in split.ids],
@@ -81,7 +82,7 @@ def read_mmsa(
         sequences={name: sequences[name] for name in MODALITIES if name in sequences},
         splits={"split": np.repeat([s.name for s in splits], sizes)},
         extra_labels=_join_extra(extra, sizes),
-        info={**info, **aligned_info(sequences.values())},
+        info={**info, **aligned_info(sequences.values()), "files": files},
     )
 
 

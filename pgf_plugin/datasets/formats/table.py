@@ -276,5 +276,8 @@ def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:
             name: np.concatenate([table.extra_labels[name] for table in tables])
             for name in first.extra_labels
         },
-        info=describe_source("table", [len(table) for table in tables], labels, sorted(notes)),
+        info={
+            **describe_source("table", [len(table) for table in tables], labels, sorted(notes)),
+            "files": [table.source for table in tables],
+        },
     )

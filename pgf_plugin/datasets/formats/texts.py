@@ -37,12 +37,17 @@ def check_texts(array: NDArray) -> NDArray:
 
 
 def decode_text(text: Any) -> str:
-    """A transcript as it may be pickled: text, UTF-8 bytes, words, or NaN for none."""
+    """A transcript as it may be pickled: text, UTF-8 bytes, words, or NaN for none.
+
+    Half of a character, such as an emoji cut in two, becomes U+FFFD: no file and no tokenizer
+    takes it.
+    """
     if isinstance(text, bytes):
         return text.decode("utf-8", "replace")
     if isinstance(text, list | tuple | np.ndarray):
         return " ".join(decode_text(word) for word in text)
-    return "" if text is None or text != text else str(text)
+    plain = "" if text is None or text != text else str(text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode_id(value: Any) -> str:

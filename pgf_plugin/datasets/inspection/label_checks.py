@@ -5,7 +5,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
+from pgf_plugin.datasets.checks import LABEL_RANGE
+from pgf_plugin.datasets.inspection.finding import (
+    Expectations,
+    Finding,
+    Severity,
+    first_of,
+    numbered,
+)
 from pgf_plugin.datasets.inspection.labels import label_columns
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.structures import MODALITIES
@@ -24,7 +31,9 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     """Yield the problems of every column of labels."""
     if "label" in survey.broken:
         return
-    bounds = expected.label_range or survey.table.info.get("label_range")
+    known = expected.label_range or survey.table.info.get("label_range")
+    bounds = known or LABEL_RANGE
+    severity: Severity = "error" if known else "warning"  # a config may know the scale
     for name, values in label_columns(survey.table).items():
         column = name.partition("[")[0]
         learnt = column == _LEARNT
@@ -35,8 +44,8 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
                 yield from _missing(survey, values, rows, where)
                 yield from _constant(values[rows], where)
             # Classes, emotions and intervals have ranges of their own.
-            if bounds is not None and (learnt or column in _OF_ONE):
-                yield from _outside(survey, values, rows, where, bounds)
+            if learnt or (known and column in _OF_ONE):
+                yield from _outside(survey, values, rows, where, bounds, severity)
 
 
 def _missing(
@@ -73,6 +82,7 @@ def _outside(
     rows: NDArray[np.int64],
     where: str,
     bounds: Sequence[float],
+    severity: Severity,
 ) -> Iterator[Finding]:
     low, high = bounds
     of_split = values[rows]
@@ -80,7 +90,7 @@ def _outside(
     if len(outside):
         extremes = f"{values[outside].min():g} to {values[outside].max():g}"
         yield Finding(
-            "error",
+            severity,
             f"{numbered(len(outside), 'label')} outside {low:g} to {high:g}, from {extremes}",
             where,
             len(outside),

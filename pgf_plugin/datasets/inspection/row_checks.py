@@ -139,7 +139,8 @@ def _texts(survey: Survey) -> Iterator[Finding]:
             f"texts, {_splits_of(survey, rows)}",
             len(rows),
             first_of(table.ids[row] for row in rows),
-            "add the transcripts, or leave these utterances out",
+            "add the transcripts, or leave these utterances out; a store takes them with `pgf data "
+            "convert --allow empty-text` alone",
         )
     for overlap in shared_texts(table, survey.splits):
         what = f"{numbered(overlap.count, 'text')} in several splits"

@@ -22,7 +22,8 @@ def open_store(folder: str | Path) -> FeatureTable:
 
     Returns:
         The table. Its ``info`` is the source's, and ``'store'`` in it says where it comes from:
-        ``source`` with the files' SHA-256, and ``nonfinite``, the treatment of NaN and inf.
+        ``source`` with the files' SHA-256, ``nonfinite``, the treatment of NaN and inf, and
+        ``treated``, how many values of each modality had it.
 
     Raises:
         DataError: if it is no store, of a newer schema version, damaged, or lacks a file.
@@ -48,7 +49,12 @@ def open_store(folder: str | Path) -> FeatureTable:
         extra_labels=manifest.extra_labels,
         info={
             **document["info"],
-            "store": {key: document[key] for key in ("source", "nonfinite", "schema_version")},
+            "store": {
+                **{key: document[key] for key in ("source", "nonfinite", "schema_version")},
+                "treated": {
+                    name: modality["nonfinite"] for name, modality in document["modalities"].items()
+                },
+            },
         },
     )
 

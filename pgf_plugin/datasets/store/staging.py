@@ -38,11 +38,12 @@ def staged(target: Path, *, force: bool) -> Iterator[Path]:
     check_target(target, force=force)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = work_folder(target)
-    work.mkdir(exist_ok=True)
     lock = FileLock(work / _LOCK)
     try:
+        work.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
-    except Timeout as error:
+    except (Timeout, FileExistsError, FileNotFoundError) as error:
+        # The last two where another process removes the folder at this very moment.
         raise BlockingIOError(f"{target} is being written by another process") from error
     try:
         _tidy(work, target)
@@ -55,10 +56,11 @@ def staged(target: Path, *, force: bool) -> Iterator[Path]:
         _replace(new, target, work / _OLD)
     finally:
         _tidy(work, target)
-        lock.release()
-        with suppress(OSError):  # of a process that waited for the lock and has begun
-            work.joinpath(_LOCK).unlink(missing_ok=True)
+        # Before it is released: who has opened the file by then finds that it has no name any more.
+        work.joinpath(_LOCK).unlink(missing_ok=True)
+        with suppress(OSError):  # of a process that has begun since
             work.rmdir()
+        lock.release()
 
 
 def check_target(target: Path, *, force: bool) -> None:

@@ -22,6 +22,9 @@ from pgf_plugin.datasets.store.schema import MANIFEST, array_file, write_documen
 from pgf_plugin.datasets.store.staging import staged
 from pgf_plugin.errors import check_one_of
 
+_OF_THE_SOURCE = ("store", "files")
+"""What a table's info says of where it comes from; the document has a place of its own for that."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -78,6 +81,7 @@ def write_store(
 
 def _write(table: FeatureTable, folder: Path, nonfinite: Treatment) -> None:
     training = {column: in_split(values, "train") for column, values in table.splits.items()}
+    earlier = table.info.get("store", {})  # a store holds no NaN any more
     written = {
         name: write_sequences(folder / array_file(name), sequences, nonfinite, training)
         for name, sequences in table.sequences.items()
@@ -101,13 +105,13 @@ def _write(table: FeatureTable, folder: Path, nonfinite: Treatment) -> None:
                 name: {
                     "dim": table.sequences[name].width,
                     "steps": int(each.lengths.sum()),
-                    "nonfinite": each.nonfinite,
+                    "nonfinite": each.nonfinite + earlier.get("treated", {}).get(name, 0),
                 }
                 for name, each in written.items()
             },
-            "nonfinite": nonfinite,
+            "nonfinite": earlier.get("nonfinite", nonfinite),
             "statistics": {column: _statistics(written, column) for column in training},
-            "info": dict(table.info),
+            "info": {key: value for key, value in table.info.items() if key not in _OF_THE_SOURCE},
             "files": {name: _state(folder / name) for name in files},
         },
     )
@@ -135,6 +139,9 @@ def _check_room(table: FeatureTable, folder: Path) -> None:
 
 
 def _source(table: FeatureTable) -> dict[str, Any]:
+    """Name of the source and state of its files; of a store, those that it was made of."""
+    if "store" in table.info:
+        return table.info["store"]["source"]
     names = table.info.get("files") or [table.source]
     paths = sorted({Path(name) for name in names if Path(name).is_file()})
     files = [{"name": path.name, **_state(path)} for path in paths]
