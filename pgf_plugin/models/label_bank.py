@@ -44,14 +44,21 @@ class UnimodalLabelBank(nn.Module):
             self.register_buffer(f"features_{name}", torch.zeros(0, width))
 
     def find(self, sample_ids: Sequence[str], label: Tensor) -> Tensor:
-        """Return the rows of samples, (B,), adding those that are new with their own label (B,)."""
+        """Return the rows of samples, (B,).
+
+        Those that are new are added with their own label, (B,), and those that have another one
+        than they had begin anew: they are of other data with the same identifiers.
+        """
         fresh = [key for key in dict.fromkeys(sample_ids) if key not in self.rows]
         self.rows.update({key: len(self.rows) + place for place, key in enumerate(fresh)})
         rows = torch.tensor([self.rows[key] for key in sample_ids], device=self.labels.device)
         if fresh:
             self._resize(len(self.rows))
-            new = self.visits[rows] == 0
-            self.labels[rows[new]] = label.to(self.labels)[new].unsqueeze(1)
+        label = label.to(self.labels)
+        new = (self.visits[rows] == 0) | (self.labels_of(FUSION, rows) != label)
+        # No mask as an index, for which the host would wait.
+        self.labels[rows] = torch.where(new.unsqueeze(1), label.unsqueeze(1), self.labels[rows])
+        self.visits[rows] = self.visits[rows].masked_fill(new, 0)
         return rows
 
     def labels_of(self, name: str, rows: Tensor) -> Tensor:

@@ -109,6 +109,7 @@ class MMA(MSAModel):
             return {}
         weights, mask = fused.intermediates["router"]
         real = mask.unsqueeze(-1)
-        shares = torch.stack([(w.float() * real).sum((0, 1)) / real.sum() for w in weights])
+        steps = real.sum().clamp(min=1)  # a batch may have none
+        shares = torch.stack([(w.float() * real).sum((0, 1)) / steps for w in weights])
         uneven = shares.shape[1] * shares.square().sum(dim=1)  # one a layer
         return {"loss_balance": self.balance_weight * uneven.mean()}

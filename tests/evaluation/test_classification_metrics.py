@@ -57,8 +57,9 @@ def test_classes_are_measured_as_scikit_learn_does(classes):
     assert (matrix == sk.confusion_matrix(label, predicted, labels=shown)).all()
 
 
-def test_labels_are_measured_as_scikit_learn_does():
-    scores = RANDOM.normal(size=(80, 4))
+@pytest.mark.parametrize("scale", [1, 100])
+def test_labels_are_measured_as_scikit_learn_does(scale):
+    scores = scale * RANDOM.normal(size=(80, 4))
     label = (RANDOM.random((80, 4)) < [0.1, 0.3, 0.5, 0.8]).astype(int)
     predicted = (scores > 0).astype(int)
     found = multilabel_metrics(scores, label, 4)

@@ -29,7 +29,17 @@ def trained(tmp_path, name: str, hooks: list[dict], **changes) -> Runner:
     return runner
 
 
-@pytest.mark.parametrize("changes", [{}, {"optim_wrapper.accumulative_counts": 1}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optim_wrapper.accumulative_counts": 1},
+        {
+            "optim_wrapper.type": "MMSAOptimWrapper",  # clips after each batch
+            "optim_wrapper.clip_grad": {"type": "value", "clip_value": 0.02},
+        },
+    ],
+)
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_parts_make_the_steps_of_whole_batches(tmp_path, size, changes, monkeypatch):
     monkeypatch.setattr("killed_runs.NoisySynthetic.__getitem__", quiet)

@@ -8,14 +8,18 @@ import torch
 from contract import (
     FEATURES,
     INSIDE_THE_ENCODER,
+    LAYERED,
     TOKENS,
+    TOKENS_ALONE,
     batch,
     build,
     close,
+    every_model,
     parametrize,
     predict,
     represent,
     train_step,
+    type_of,
 )
 from random_batch import DIMS, LENGTHS, NO_STEPS, select
 
@@ -53,6 +57,17 @@ def test_samples_without_a_real_step_train_and_stay_finite(name, encoder, length
         if parameter.requires_grad:
             assert parameter.grad is not None, key
             assert parameter.grad.isfinite().all(), key
+
+
+@every_model
+def test_a_batch_without_any_step_of_text_trains(name):
+    encoder = LAYERED if type_of(name) in INSIDE_THE_ENCODER else FEATURES
+    if type_of(name) in TOKENS_ALONE:
+        pytest.skip("a tokenizer gives no text without tokens")
+    model = build(name, encoder=encoder)
+    losses = train_step(model, batch({**LENGTHS, "text": [0] * 4}, encoder=encoder))
+    assert all(loss.isfinite() for loss in losses.values())
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
 @parametrize(every_subset=True)

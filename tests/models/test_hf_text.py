@@ -12,7 +12,7 @@ from random_batch import VOCABULARY, architecture, perturbed, random_inputs
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel
 
-from pgf_plugin.errors import MissingExtraError
+from pgf_plugin.errors import ConfigError, MissingExtraError
 from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder, without_pretrained_weights
 from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES
@@ -84,6 +84,18 @@ def test_padding_does_not_matter(family, inputs):
     real = inputs["attention_mask"].bool()
     plain, more = encode(encoder, inputs), encode(encoder, padded)[:, : real.shape[1]]
     torch.testing.assert_close(more[real], plain[real], rtol=1e-5, atol=1e-5)
+
+
+@every_family
+def test_a_text_longer_than_there_are_positions_is_refused(family):
+    encoder = random_encoder(family)
+    ids = torch.full((1, encoder.max_tokens), 7)
+    assert (
+        encode(encoder, {"input_ids": ids, "attention_mask": torch.ones_like(ids)}).isfinite().all()
+    )
+    ids = torch.full((1, encoder.max_tokens + 1), 7)
+    with pytest.raises(ConfigError, match=f"max_tokens={encoder.max_tokens} or less"):
+        encoder({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
 
 
 def test_weights_in_half_precision_are_loaded_as_float32(tmp_path, inputs):

@@ -38,6 +38,21 @@ def total_loss(model, inputs):
 
 
 @every_model
+def test_a_model_that_is_cast_to_bfloat16_runs(name):
+    if name.startswith("MMSAModel"):
+        pytest.skip("MMSA's own modules compute in float32")
+    model, inputs = build(name), batch()
+    with torch.no_grad():
+        expected = model(inputs).prediction
+        cast = {
+            key: value.bfloat16() if value.is_floating_point() else value
+            for key, value in inputs.items()
+        }
+        prediction = model.bfloat16()(cast).prediction
+    torch.testing.assert_close(prediction.float(), expected, rtol=0.1, atol=0.1)
+
+
+@every_model
 def test_the_loss_of_bfloat16_is_near_that_of_float32(name):
     model = build(name)
     inputs = batch()

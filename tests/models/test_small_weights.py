@@ -145,6 +145,22 @@ def test_weights_that_are_unfrozen_later_are_saved(encoder):
     assert torch.equal(predict(other), predict(model))
 
 
+def test_weights_that_trained_and_are_frozen_again_are_saved(encoder):
+    model = pgf_net(encoder)
+    model.encoder.requires_grad_(True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()(random_inputs(tokens=True)).prediction.sum().backward()
+    optimizer.step()
+    model.encoder.requires_grad_(False)
+    state = through_a_file(model.state_dict())
+    resumed = pgf_net(encoder, seed=9)
+    resumed.encoder.requires_grad_(True)  # as a config builds it
+    resumed.load_state_dict(state)
+    resumed.encoder.requires_grad_(False)
+    assert torch.equal(predict(resumed), predict(model))
+    assert own_keys(resumed.state_dict()) == own_keys(state) != []
+
+
 # --- in again -------------------------------------------------------------------------------------
 
 

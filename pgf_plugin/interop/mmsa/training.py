@@ -46,10 +46,10 @@ class MMSAOptimWrapper(OptimWrapper):
         """Return the loss as it is: gradients are summed."""
         return loss
 
-    def backward(self, loss: Tensor, **kwargs: Any) -> None:
-        """Add the gradients of ``loss``, and clip what has been gathered so far."""
-        super().backward(loss, **kwargs)
-        if self.clip_grad_kwargs:
+    def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Add the gradients of a batch, and clip what its group has gathered so far."""
+        super().update_params(loss, *args, **kwargs)
+        if self.clip_grad_kwargs and not self.should_update():  # a step has clipped already
             self._clip_grad()
 
     def should_update(self) -> bool:

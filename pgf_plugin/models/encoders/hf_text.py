@@ -107,6 +107,7 @@ class HFTextEncoder(TrainedStateModule):
         _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
         self.encoder = _without_pooler(build_hf(AutoModel, pretrained, architecture))
         self.stack = find_layer_stack(self.encoder)
+        self.max_tokens = _max_tokens(self.encoder)
         self.hidden_size: int = self.encoder.config.hidden_size
         self.num_layers: int = len(self.stack.layers(self.encoder))
         if dropout is not None:
@@ -157,6 +158,7 @@ class HFTextEncoder(TrainedStateModule):
 
         Raises:
             ValueError: if the batch has no tokens.
+            ConfigError: if a text has more than the encoder has positions.
         """
         if "input_ids" not in inputs:
             raise ValueError(
@@ -165,6 +167,11 @@ class HFTextEncoder(TrainedStateModule):
                 "precomputed text features"
             )
         mask = inputs["attention_mask"]
+        if self.max_tokens is not None and mask.shape[1] > self.max_tokens:
+            raise ConfigError(
+                f"a text has {mask.shape[1]} tokens, but the encoder has positions for "
+                f"{self.max_tokens}: set max_tokens={self.max_tokens} or less in the datasets"
+            )
         with ExitStack() as hooks:
             depth = self._frozen_depth(after_layer, start_layer, after_embeddings)
             if self.frozen_states is not None and depth:
@@ -209,6 +216,15 @@ class HFTextEncoder(TrainedStateModule):
                 "model changes what they receive: leave cache_frozen out"
             )
         return min(self.first_trained, self.num_layers if after_layer is None else start_layer)
+
+
+def _max_tokens(encoder: nn.Module) -> int | None:
+    """The longest text for which there are positions, in tokens; None where they are relative."""
+    table = getattr(encoder.get_submodule("embeddings"), "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return None
+    # RoBERTa and its kin count positions from behind that of the padding.
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
 
 
 def _check_lora(

@@ -33,7 +33,8 @@ class TrainedStateModule(nn.Module):
     only frozen weights. An encoder that trains, or that started at random, is saved whole.
 
     What is left out is decided when the module is built: a hook that freezes LoRA for some epochs
-    changes nothing. Weights that are made trainable later are saved.
+    changes nothing. Weights that are made trainable later are saved, and stay so when they are
+    frozen again.
 
     Args:
         name: name of the pretrained encoder, None for none.
@@ -47,6 +48,8 @@ class TrainedStateModule(nn.Module):
         self._name = None if name is None else str(name)
         self._frozen = frozen
         self._hash: str | None = None
+        self._has_trained = False
+        self.register_forward_pre_hook(_note_training)
         self.register_state_dict_post_hook(_leave_out)
         self.register_load_state_dict_pre_hook(_check_and_complete)
 
@@ -62,7 +65,11 @@ class TrainedStateModule(nn.Module):
     @property
     def leaves_out_pretrained(self) -> bool:
         """Whether ``state_dict`` leaves the encoder's own weights out."""
-        return self._frozen and not any(each.requires_grad for each in self.own_parameters())
+        return self._frozen and not self._has_trained and not self._trains
+
+    @property
+    def _trains(self) -> bool:
+        return any(each.requires_grad for each in self.own_parameters())
 
     def own_tensors(self) -> dict[str, Tensor]:
         """The encoder's own weights, LoRA not among them, by their names in the encoder."""
@@ -103,6 +110,11 @@ class TrainedStateModule(nn.Module):
         return super()._apply(fn, recurse)
 
 
+def _note_training(module: TrainedStateModule, args: Any) -> None:
+    if module.training and module._frozen and not module._has_trained:
+        module._has_trained = module._trains
+
+
 def _is_own(name: str) -> bool:
     return "lora_" not in name
 
@@ -127,6 +139,8 @@ def _check_and_complete(
         _check_same(saved, module)
         if saved.weights is not None:
             state_dict.update({name: own[name] for name in absent})
+        elif not module.leaves_out_pretrained:
+            module._has_trained = True  # also if they are frozen from now on
     elif not absent:  # written without this module's extra state, and whole
         state_dict[key] = module.get_extra_state()
     if module.leaves_out_pretrained:

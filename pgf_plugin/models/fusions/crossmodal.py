@@ -110,6 +110,7 @@ class CrossmodalTransformer(nn.Module):
         embedded = values * math.sqrt(values.shape[-1])
         if self.position_embedding:
             embedded = embedded + sinusoids(values.shape[1], values.shape[2], values.device)
+            embedded = embedded.to(self.norm.weight.dtype)  # of a model in half precision
         return self.dropout(embedded)
 
 
