@@ -16,7 +16,8 @@ os.environ["PGF_CACHE"] = _cache.name
 
 
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    for name in ("slow", "exhaustive"):
+        parser.addoption(f"--{name}", action="store_true", help=f"also run tests marked {name}")
 
 
 def pytest_configure(config):
@@ -35,7 +36,11 @@ def pytest_report_header():
 def pytest_collection_modifyitems(config, items):
     import torch
 
-    skipped = {} if config.getoption("--slow") else {"slow": "takes long; run with --slow"}
+    skipped = {
+        name: f"takes long; run with --{name}"
+        for name in ("slow", "exhaustive")
+        if not config.getoption(f"--{name}")
+    }
     if not torch.cuda.is_available():
         skipped["gpu"] = "needs a CUDA device"
     for item in items:

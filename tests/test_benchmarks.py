@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from forked import run_script
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 

@@ -77,6 +77,7 @@ def test_version_and_help(capsys):
         assert re.search(shown, printed.out + printed.err)
 
 
+@pytest.mark.slow
 def test_the_script_is_installed():
     script = Path(sys.executable).with_name("pgf")
     done = subprocess.run([script, "config", "list"], capture_output=True, text=True, check=True)

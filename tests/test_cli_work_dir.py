@@ -211,6 +211,7 @@ def test_a_disk_that_fills_up_ends_in_an_error_and_can_be_gone_on_with(
     assert_same(outcome(run.work_dir, "epoch_4.pth"), expected)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_a_bench(tmp_path):
     filler = tmp_path / "filler"
     run = TrainCommand(

@@ -68,6 +68,7 @@ def write_mmsa_file(root: Path, path: Path) -> None:
     path.write_bytes(pickle.dumps(mmsa_files["mmsa_content"](aligned=True)))
 
 
+@pytest.mark.slow
 def test_bring_your_own(small_encoder, root, tmp_path):
     page = (root / "docs" / "bring_your_own.md").read_text(encoding="utf-8")
     for block in blocks(page, "python"):

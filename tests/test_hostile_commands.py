@@ -62,7 +62,7 @@ def in_turn(commands, names):
         pytest.param(
             command,
             name,
-            marks=[] if (row + column) % len(commands) == 0 else [pytest.mark.slow],
+            marks=[] if (row + column) % len(commands) == 0 else [pytest.mark.exhaustive],
         )
         for row, name in enumerate(names)
         for column, command in enumerate(commands)

@@ -39,6 +39,7 @@ with suppress(SystemExit):
 """
 
 
+@pytest.mark.slow
 def test_importing_the_package_brings_nothing_beyond_the_engine():
     engine = loaded("import torch, mmengine.runner")
     brought = loaded("import torch, mmengine.runner, pgf_plugin") - engine
@@ -52,6 +53,7 @@ def test_help_and_what_is_no_command_import_no_part_of_the_package(arguments):
     assert brought.isdisjoint({"pgf_plugin", "torch", "mmengine", "numpy"})
 
 
+@pytest.mark.slow
 def test_help_and_listings_import_no_library_that_they_do_not_use():
     asked = [command(name, "--help") for name in COMMANDS]
     brought = loaded("".join([*asked, command("config", "list"), command("list")]))

@@ -82,6 +82,7 @@ def assert_equal(first, second):
         assert same, key
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_seed_reach_the_same_bits(train_twice):
     first, second = map(content_of, train_twice())
     assert_equal(first, second)

@@ -89,6 +89,7 @@ def test_mlflow(train, tmp_path, fresh_mlflow):
     assert "config.py" in {file.path for file in client.list_artifacts(run.info.run_id)}
 
 
+@pytest.mark.slow
 def test_each_trial_of_a_search_is_a_run_of_its_own(tmp_path, fresh_mlflow):
     pytest.importorskip("optuna", reason="[tune] is not installed")
     store = tmp_path / "mlruns"

@@ -49,6 +49,7 @@ def encoder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_page(pytestconfig, tmp_path, monkeypatch, capsys, encoder):
     page = (pytestconfig.rootpath / "docs" / "tune_and_track.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)

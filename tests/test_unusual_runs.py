@@ -95,6 +95,7 @@ def test_wrappers_of_datasets_train(config, tmp_path, dataset):
     assert saved["meta"]["iter"] == 4
 
 
+@pytest.mark.slow
 def test_a_loop_of_steps_saves_after_each_validation_and_is_resumed(config, tmp_path):
     steps = "train_cfg = dict(by_epoch=False, max_iters={}, val_interval=2)"
     out = tmp_path / "out"

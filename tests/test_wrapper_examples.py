@@ -34,6 +34,7 @@ def bench(folder, name, *options):
     return results
 
 
+@pytest.mark.slow
 def test_a_text_classifier(examples, small_encoder):
     options = ["train_cfg.max_epochs=1", "train_dataloader.dataset.num_samples=32"]
     results = bench(
@@ -42,6 +43,7 @@ def test_a_text_classifier(examples, small_encoder):
     assert results["total"].max() < 1e6, "--encoder was not taken"
 
 
+@pytest.mark.slow
 def test_a_vision_transformer(examples):
     options = ["train_cfg.max_epochs=1", "train_dataloader.dataset.num_samples=64"]
     bench(examples, "compare_vision.py", "--cfg-options", *options)

@@ -116,6 +116,7 @@ def folder(result, trial):
     return result.work_dir / name / f"seed_{trial.seed}" / "result.json"
 
 
+@pytest.mark.slow
 def test_a_changed_config_is_run_again(run):
     run(seeds=[0])
     _, printed = run(seeds=[0], cfg_options={"optim_wrapper.optimizer.lr": 2e-3})

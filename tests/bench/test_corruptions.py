@@ -215,6 +215,7 @@ def test_a_corruption_that_the_data_have_no_place_for_is_refused(config_file):
     assert "bench.corruptions: test_dataloader.dataset takes no transforms" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["noise", "noise_synthetic"])
 def test_the_shipped_benches_are_planned(name, tmp_path):
     config = load_config(str(config_root() / "bench" / f"{name}.py"))

@@ -22,6 +22,7 @@ def run(finished: BenchCommand, capsys, *options: str) -> tuple[int, str, str]:
     return code, told.out, told.err
 
 
+@pytest.mark.slow
 def test_more_seeds_models_and_another_title_go_on(finished, capsys):
     code, out, _ = run(finished, capsys, "--seeds", "0", "1")
     assert code == 0

@@ -85,7 +85,7 @@ def test_whatever_is_killed_the_table_is_the_same(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed, rounds=2)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(2, 40))
 def test_whatever_is_killed_the_table_is_the_same_always(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed, rounds=5)
@@ -120,6 +120,7 @@ def test_a_worker_that_is_killed_again_and_again_fails_alone(undisturbed, tmp_pa
     assert f"Failed: Mean, seed 0, see {bench.work_dir}/Mean/seed_0/console.log" in printed
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_driver(undisturbed, tmp_path):
     bench = BenchCommand(tmp_path, LOCAL + "train_dataloader.update(num_workers=1)\n")
     driver = bench.start()
@@ -141,6 +142,7 @@ def in_child_with_output(bench: BenchCommand, output: Path) -> tuple[int, str]:
     return in_child(lambda: main(bench.argv), output), output.read_text()
 
 
+@pytest.mark.slow
 def test_workers_of_a_fork_server_know_what_the_config_imports(undisturbed, tmp_path):
     more = 'bench["executor"] = "local"\n'
     more += 'custom_imports = dict(imports=["killed_runs"])\n'
@@ -172,6 +174,7 @@ def test_a_damaged_result_is_set_aside_and_its_trial_alone_repeated(undisturbed,
     assert_same(bench.results(), undisturbed.results())
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_a_worker_stops_the_bench_and_keeps_what_is_finished(
     undisturbed, tmp_path
 ):

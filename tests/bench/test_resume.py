@@ -57,7 +57,7 @@ def test_a_killed_bench_ends_with_the_same_table(undisturbed, tmp_path):
     check(undisturbed, tmp_path, 0, most=1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(1, 40))
 def test_a_killed_bench_ends_with_the_same_table_always(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed, most=4)

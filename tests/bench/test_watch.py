@@ -58,6 +58,7 @@ def test_a_process_that_took_the_number_of_a_killed_one_is_not_the_bench(tmp_pat
     assert "2 trials: 1 waiting, 1 interrupted; not running" in watched(bench, capsys)
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_it_live_until_it_ends(tmp_path, capsys):
     bench = BenchCommand(tmp_path, LOCAL + "train_cfg.update(max_epochs=8)\n")
     driver = bench.start()
@@ -88,6 +89,7 @@ def test_a_terminal_shows_it_live_until_it_ends(tmp_path, capsys):
         assert re.search(rf"{result['model']} +0 +finished +8/8 +100% +{score}", last)
 
 
+@pytest.mark.slow
 def test_what_is_of_another_plan_does_not_count(tmp_path, capsys):
     bench = BenchCommand(tmp_path)
     assert bench()[0] == 0

@@ -103,7 +103,9 @@ def dataset(store, split="train", **settings):
     return MSADataset(str(store), split, split_column="split", modalities=["audio"], **settings)
 
 
-@pytest.mark.parametrize(("method", "workers"), [("fork", 2), ("spawn", 1)])
+@pytest.mark.parametrize(
+    ("method", "workers"), [("fork", 2), pytest.param("spawn", 1, marks=pytest.mark.slow)]
+)
 def test_workers_read_the_same_without_copies(store, method, workers):
     data = dataset(store)
     assert len(pickle.dumps(data)) < 60_000 + 200 * len(data)  # no features travel

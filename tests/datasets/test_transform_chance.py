@@ -84,6 +84,7 @@ def test_no_loader_changes_what_is_drawn(make, transforms, name):
     assert epochs(make(transforms), first=2, **LOADERS[name]) == expected[2:]  # a resumed run
 
 
+@pytest.mark.slow
 def test_spawned_workers_draw_the_same(make):
     dataset = make(AUGMENTATION)
     spawned = {"multiprocessing_context": "spawn", "num_workers": 1, "persistent_workers": True}

@@ -109,7 +109,7 @@ def test_a_run_killed_anywhere_ends_as_the_undisturbed_one(undisturbed, tmp_path
     assert_same(outcome(tmp_path, LAST), undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("count", range(0, 75))
 def test_a_run_killed_at_any_moment_ends_as_the_undisturbed_one(undisturbed, tmp_path, count):
     assert train(tmp_path, KillHook(count)) in (0, -signal.SIGKILL)

@@ -32,7 +32,7 @@ WORKERS = [
 ]
 """Number of workers of each loader, and whether they persist."""
 
-MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9)]
+MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(1, 9)]
 
 
 @pytest.fixture(scope="module")

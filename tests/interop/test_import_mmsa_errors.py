@@ -41,6 +41,7 @@ def error(features, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_missing_and_surplus_names_are_listed(states, error):
     state = dict(states["mult"])
     del state["Model.out_layer.bias"], state["Model.trans_l_with_a.layers.1.fc1.weight"]
@@ -85,6 +86,7 @@ def test_a_config_without_a_test(states, error):
     assert "test_dataloader" in told
 
 
+@pytest.mark.slow
 def test_other_sizes_than_those_of_the_settings(states, error):
     told = error(states["mult"], "--dataset", "mosei")
     assert "of another shape in the file: branches.audio.memory" in told
@@ -113,6 +115,7 @@ def test_data_without_a_modality(lacking, states, error, features):
     assert f"features.pkl has no {lacking} features, which the checkpoint needs" in told
 
 
+@pytest.mark.slow
 def test_sequences_shorter_than_a_kernel(states, error, features, bert):
     write_features(features, bert, lengths=(12, 3, 30))
     assert "sequences of 3 steps are shorter than the convolution's kernel, 5" in error(
@@ -151,6 +154,7 @@ def test_a_hostile_feature_file_and_files_that_are_not_there(states, error, feat
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_bert_whose_tokenizer_is_not_at_hand(states, error):
     told = error(states["misa"])
     assert "--encoder" in told

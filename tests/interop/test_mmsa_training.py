@@ -97,6 +97,7 @@ def our_updates(name, model, cfg):
     return states[:UPDATES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mult", "misa"])
 def test_the_first_ten_updates_equal(name, bert, monkeypatch, tmp_path):
     args = mmsa_settings(

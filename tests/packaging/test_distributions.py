@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+import pytest
+
 PROBE = """
 import pgf_plugin, sys
 from importlib.metadata import version
@@ -31,6 +33,7 @@ def test_everything_is_packed(wheels, root):
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_configs_and_commands_outside_a_checkout(wheels, environment_with, run, root, tmp_path):
     installed = environment_with(wheels["sdist"])  # which holds what the other does
     empty = tmp_path / "empty"

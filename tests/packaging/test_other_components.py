@@ -124,6 +124,7 @@ def tiny_wheel(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_whole_components_are_used_and_a_broken_one_is_isolated(
     wheels, tiny_wheel, environment_with, run_with_errors, tmp_path
 ):

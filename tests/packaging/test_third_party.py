@@ -3,12 +3,15 @@
 import json
 import shutil
 
+import pytest
+
 SMALL = (
     *("train_cfg.max_epochs=1", "train_dataloader.dataset.num_samples=32"),
     *("val_dataloader.dataset.num_samples=16", "test_dataloader.dataset.num_samples=16"),
 )
 
 
+@pytest.mark.slow
 def test_a_third_party_model_is_found_and_trains_in_the_same_bench(
     wheels, wheel_of, environment_with, run, root, tmp_path
 ):

@@ -71,6 +71,7 @@ def configs(tmp_path, monkeypatch):
         sys.modules.pop(f"module_of_{name}", None)
 
 
+@pytest.mark.slow
 def test_two_configs_side_by_side(configs, tmp_path, capsys):
     out = tmp_path / "out"
     lengths = ["--lengths", "6", "text=8,audio=20,vision=10"]
@@ -106,6 +107,7 @@ def test_two_configs_side_by_side(configs, tmp_path, capsys):
     assert (out / "profile.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_be_told(), reason="the system does not tell resident memory")
 def test_memory_grows_with_the_length_and_is_measured_afresh_in_each_case():
     cases = [Case(2, Lengths(4, steps, 4)) for steps in (20000, 40000, 20000)]

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 import torch
 from mmengine.config import Config
 from searches import NO_TEST, next_command
@@ -110,6 +111,7 @@ def test_a_hopeless_trial_is_pruned(search):
     assert not list(tune.work_dir.glob("trials/*/*/*.pth"))
 
 
+@pytest.mark.slow
 def test_the_value_is_the_mean_over_the_seeds(search):
     tune = search()
     options = ["--trials", "1", "--cfg-options", "tune.seeds=[3,4]"]
@@ -121,6 +123,7 @@ def test_the_value_is_the_mean_over_the_seeds(search):
     assert alone.records()[0]["values"] == both["values"][1:]
 
 
+@pytest.mark.slow
 def test_a_search_that_goes_on_draws_what_one_command_would_have_drawn(search):
     more = 'tune["sampler"] = dict(type="tpe", n_startup_trials=2)\n'
     more += 'tune["pruner"] = dict(type="successive_halving", reduction_factor=2)\n'
@@ -140,6 +143,7 @@ def test_a_search_that_goes_on_draws_what_one_command_would_have_drawn(search):
     assert records == expected
 
 
+@pytest.mark.slow
 def test_no_trial_is_begun_after_the_timeout(search):
     tune = search('tune["timeout"] = 1e-6\n')
     for _ in range(2):

@@ -53,12 +53,13 @@ def check(undisturbed, folder, seed, most):
     assert_same(unmarked(search), unmarked(undisturbed))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(20))
 def test_a_killed_search_ends_with_the_same_trials(undisturbed, tmp_path, seed):
     check(undisturbed, tmp_path, seed, most=4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_goes_on_from_its_checkpoint(undisturbed, tmp_path):
     search = Search(tmp_path, MORE)
     # Inside the third epoch: two are saved.
