@@ -109,6 +109,12 @@ def test_large_arrays_stay_in_the_file(write):
         ({"split": np.array(["a"])}, "split has 1 rows"),
         ({"id": np.array([b"\xff\xff\xff\xff"] * 5).view("<U1")}, "beyond Unicode"),
         ({"label": np.zeros(5, [("a", "f4")])}, "label is an array of dtype"),
+        ({"id": np.zeros((5, 1))}, r"id must be \(N,\), one an utterance, got \(5, 1\)"),
+        ({"id": np.zeros((1 << 40, 0))}, "id is an array of shape .* which holds nothing"),
+        (
+            {"audio": np.zeros((5, 1 << 40, 0), "f4"), "audio_lengths": LENGTHS},
+            "audio is an array of shape .* which holds nothing",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(write, changes, message):

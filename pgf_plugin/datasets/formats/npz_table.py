@@ -69,7 +69,10 @@ def read_npz(
         text_column, text_features_column = "text", ""
     for key in (id_column, *label_keys, *split_keys):
         check_one_of(f"a column of {path}", key, archive.keys)
-    reader = _Reader(path, archive, len(np.atleast_1d(archive[id_column])))
+    ids = np.atleast_1d(archive[id_column])
+    if ids.ndim != 1:
+        raise DataError(f"{path}: {id_column} must be (N,), one an utterance, got {ids.shape}")
+    reader = _Reader(path, archive, len(ids))
     labels = np.concatenate([reader.labels(key) for key in label_keys], axis=1)
     features = {"text": text_features_column, "audio": audio_column, "vision": vision_column}
     return FeatureTable(
