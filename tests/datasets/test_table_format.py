@@ -283,6 +283,18 @@ def test_columns_that_are_named_by_numbers(tmp_path):
         read_table(path, id_column=0.5)
 
 
+def test_options_of_another_type(tmp_path):
+    path = write_table(tmp_path / "data.csv", ROWS)
+    for options, message in (
+        ({"encoding": 5}, "encoding must be a string that is not empty, got 5"),
+        ({"split": 1}, "split must be a string that is not empty, got 1"),
+        ({"quotes": "false"}, "quotes must be True or False, got 'false'"),
+        ({"paths_anywhere": "false"}, "paths_anywhere must be True or False, got 'false'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_table(path, **options)
+
+
 @pytest.mark.parametrize("separator", ["tab", "\t"])
 def test_a_separator_by_its_name(tmp_path, separator):
     path = tmp_path / "data.txt"

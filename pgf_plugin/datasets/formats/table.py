@@ -17,13 +17,13 @@ Precomputed text features are found likewise, as ``text_features``.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
+from pgf_plugin.datasets.formats.options import column_name, column_names
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns
 from pgf_plugin.datasets.formats.table_features import FeatureColumns, features_of, holds_features
 from pgf_plugin.datasets.formats.table_files import (
@@ -36,7 +36,7 @@ from pgf_plugin.datasets.formats.table_files import (
 )
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import JoinedSequences
-from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of
+from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text
 
 
 def read_table_file(
@@ -78,24 +78,28 @@ def read_table_file(
         paths_anywhere: whether paths of ``.npy`` files may lead out of the table's folder.
 
     Raises:
-        ValueError: for a column that the table does not have, with the nearest that it has.
+        ValueError: for a column that the table does not have, with the nearest that it has, or an
+            option of another type.
         DataError: for a malformed file, naming the line, and for a number that is none, a label
             that is missing, or features that cannot be read, naming the row.
     """
     check_one_of("unlabelled", unlabelled, ("error", "keep"))
+    for option, value in (("split", split), ("encoding", encoding)):
+        if value is not None:
+            check_text(option, value)
     csv = CsvOptions(encoding, _check_separator(separator), check_bool("quotes", quotes))
     names = Names(
-        ids=_name("id_column", id_column),
-        text=_name("text_column", text_column),
-        labels=_names("label_column", label_column),
-        splits=_names("split_column", split_column),
+        ids=column_name("id_column", id_column),
+        text=column_name("text_column", text_column),
+        labels=column_names("label_column", label_column),
+        splits=column_names("split_column", split_column),
         features={
-            "text": _name("text_features_column", text_features_column),
-            "audio": _name("audio_column", audio_column),
-            "vision": _name("vision_column", vision_column),
+            "text": column_name("text_features_column", text_features_column),
+            "audio": column_name("audio_column", audio_column),
+            "vision": column_name("vision_column", vision_column),
         },
     )
-    reader = _Reader(names, unlabelled == "keep", paths_anywhere)
+    reader = _Reader(names, unlabelled == "keep", check_bool("paths_anywhere", paths_anywhere))
     if not path.is_dir():
         return reader.read(path, _open(path, csv), split)
     files = split_files(path)
@@ -192,20 +196,6 @@ class _Reader:
                 f"{names[column]}: give them, leave the rows out, or set unlabelled='keep'"
             )
         return labels
-
-
-def _name(option: str, value: str | int | None) -> str | None:
-    """A name of a column; of a column that is named by a number, the number will do."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{option} must be the name of a column, got {value!r}")
-    return str(value)
-
-
-def _names(option: str, value: str | int | Sequence[str] | None) -> list[str]:
-    several: Any = value if isinstance(value, list | tuple) else [value]
-    return [name for each in several if (name := _name(option, each)) is not None]
 
 
 def _check_separator(separator: str | None) -> str | None:
