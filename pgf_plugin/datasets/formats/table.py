@@ -25,7 +25,12 @@ from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
 from pgf_plugin.datasets.formats.options import column_name, column_names
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns
-from pgf_plugin.datasets.formats.table_features import FeatureColumns, features_of, holds_features
+from pgf_plugin.datasets.formats.table_features import (
+    FeatureColumns,
+    features_of,
+    find_misfit,
+    may_hold_features,
+)
 from pgf_plugin.datasets.formats.table_files import (
     SUFFIXES,
     Column,
@@ -36,7 +41,7 @@ from pgf_plugin.datasets.formats.table_files import (
 )
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import JoinedSequences
-from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text
+from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text, shown
 
 
 def read_table_file(
@@ -60,7 +65,8 @@ def read_table_file(
 
     Args:
         path: the file or folder.
-        id_column: column of the identifiers; rows are numbered where there is none.
+        id_column: column of the identifiers; rows are numbered where there is none. Likewise the
+            next six, ``'none'`` leaves out what has the usual name.
         text_column: column of the transcripts.
         label_column: column of the labels, or several.
         split_column: column of the splits, or several to choose from.
@@ -71,8 +77,8 @@ def read_table_file(
         split: the split of all rows, for a table of one split.
         unlabelled: ``'error'`` refuses a row without label, ``'keep'`` reads NaN for it.
         encoding: of a CSV file; None for UTF-8, or what its byte order mark says.
-        separator: of a CSV file, ``'tab'`` or one sign; None for the one that its first line has
-            most of.
+        separator: of a CSV file, ``'tab'`` or one sign; None for the one that Excel's line
+            ``sep=;`` tells, or that the header has most of.
         quotes: whether cells of a CSV file may stand in quotation marks; without, these are part of
             the text.
         paths_anywhere: whether paths of ``.npy`` files may lead out of the table's folder.
@@ -138,13 +144,21 @@ class _Reader:
         where = find_columns(
             path, file.names, self.names, labelled=not self.unlabelled, split=split is None
         )
+        features, notes = self._possible(file, where.features)
+        where = where._replace(features=features)
         columns = file.read(where.names, where.numbers)
         count = len(columns[where.names[0]])
         if not count:
             raise DataError(f"{path} holds no row")
         labels = self._labels(path, columns, where.labels, count)
         splits = _splits(columns, where.splits, split, count)
-        sequences, notes = self._sequences(path, columns, where.features)
+        sequences, more = self._sequences(path, columns, features)
+        notes += more
+        if not where.text and not sequences:
+            raise DataError(
+                f"{path}: no column of texts or features ({'; '.join(notes)}): name it with "
+                "text_column or audio_column"
+            )
         if not where.ids:
             notes.append("the rows are numbered, as no column of ids was found")
         first = next(iter(splits.values()))
@@ -164,15 +178,29 @@ class _Reader:
             info=describe_source("table", sizes, labels, notes),
         )
 
+    def _possible(
+        self, file: TableFile, features: Mapping[str, FeatureColumns]
+    ) -> tuple[dict[str, FeatureColumns], list[str]]:
+        """Features less what has only their name, and a note on that, from first cells alone."""
+        guessed = {name: each for name, each in features.items() if not self.names.features[name]}
+        first = file.first_values([name for each in guessed.values() for name in each.names])
+        left = {
+            name: next((cell for column in each.names if (cell := first.get(column))), None)
+            for name, each in guessed.items()
+            if not may_hold_features(each, first)
+        }
+        notes = [_left_out(features[name], shown(cell, 40)) for name, cell in left.items()]
+        return {name: each for name, each in features.items() if name not in left}, notes
+
     def _sequences(
         self, path: Path, columns: Mapping[str, Column], features: Mapping[str, FeatureColumns]
     ) -> tuple[dict[str, Sequences], list[str]]:
-        """Features by modality, and a note on columns that only have the name of features."""
+        """Features by modality, and a note on columns that have only the name of features."""
         sequences: dict[str, Sequences] = {}
         notes = []
         for modality, where in features.items():
-            if self.names.features[modality] is None and not holds_features(where, columns):
-                notes.append(f"{where.column} is left out: it holds no features or .npy files")
+            if not self.names.features[modality] and (misfit := find_misfit(where, columns)):
+                notes.append(_left_out(where, misfit))
                 continue
             try:
                 sequences[modality] = features_of(
@@ -196,6 +224,10 @@ class _Reader:
                 f"{names[column]}: give them, leave the rows out, or set unlabelled='keep'"
             )
         return labels
+
+
+def _left_out(where: FeatureColumns, found: str) -> str:
+    return f"{where} is left out: it holds no features or .npy files, but {found}"
 
 
 def _check_separator(separator: str | None) -> str | None:
