@@ -82,6 +82,8 @@ def test_what_cannot_be_read_is_told_with_how_it_is_written(text, capsys):
         ("separator=,", ","),
         ("separator=", ""),
         ("paths_anywhere=True", True),
+        ("paths_anywhere=false", False),
+        ("folds={'train': ['a', 'b']}", {"train": ["a", "b"]}),
         ("version=1.5", "1.5"),
     ],
 )

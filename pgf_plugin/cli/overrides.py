@@ -13,7 +13,7 @@ _PYTHON = re.compile(r"""[\[({]*\s*(dict\(|\{\s*['"}]|['"])""")
 """How a value begins that mmengine could not read: with a dict or a quoted text."""
 
 _OPENING = ("[", "(", "{", "'", '"')
-_WORDS = ("True", "False", "None")
+_WORDS = ("True", "true", "False", "false", "None")
 _SEVERAL = ("label_column", "split_column", "pauses")
 """Options of which there may be several."""
 
@@ -56,7 +56,7 @@ class Overrides(DictAction):
 class ReaderOptions(Overrides):
     """Options of the readers of data: names of columns and files, which may look like anything.
 
-    Whole numbers, ``True``, ``False``, ``None``, what begins with a bracket or a quote, and several
+    Whole numbers, ``True``, ``false``, ``None``, what begins with a bracket or a quote, and several
     columns with commas between are read as in a config; all else is text as it stands.
     """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pgf_plugin.errors import DataError, check_one_of, require_extra
+from pgf_plugin.errors import ConfigError, DataError, check_one_of, require_extra
 
 STANDARD = {"mosi": "cmu_mosi", "mosei": "cmu_mosei", "pom": "pom"}
 """Name of a data set to what ``mmsdk`` calls it."""
@@ -44,12 +44,17 @@ def read_folds(folds: Folds, videos: Collection[str]) -> dict[str, str]:
 
     Raises:
         DataError: if the file is no such mapping, or has none of ``videos``.
-        ValueError: for an unknown name.
+        ValueError: for an unknown name, or what is neither of these.
     """
     if isinstance(folds, str) and not folds.endswith(".json"):
         return _with_any(folds, standard_folds(folds), videos)
     if isinstance(folds, Mapping):
         return _with_any("folds", _by_video("folds", folds), videos)
+    if not isinstance(folds, str | Path):
+        raise ConfigError(
+            f"folds must be one of {', '.join(map(repr, (*STANDARD, NONE)))}, the path of a JSON "
+            f"file, or a mapping such as {{'train': [video, …]}}, got {folds!r}"
+        )
     path = Path(folds).expanduser()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -88,7 +93,8 @@ def _by_video(where: str, content: Any) -> dict[str, str]:
         )
     folds: dict[str, str] = {}
     for key, value in content.items():
-        pairs = [(video, key) for video in value] if isinstance(value, list) else [(key, value)]
+        several = isinstance(value, list | tuple)
+        pairs = [(video, key) for video in value] if several else [(key, value)]
         for video, split in pairs:
             if not isinstance(video, str) or not isinstance(split, str):
                 raise DataError(f"folds: {where} has {video!r}: {split!r}; both must be text")

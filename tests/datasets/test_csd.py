@@ -148,6 +148,7 @@ def test_splits_follow_the_folds(folder, tmp_path):
         ({"train": ["one"], "test": ["one"]}, "has 'one' in 'train' and 'test'"),
         ("broken.json", "is no JSON"),
         ("list.json", "must be a mapping"),
+        (5, "folds must be one of 'mosi', .* the path of a JSON file, or a mapping .*got 5"),
     ],
 )
 def test_folds_that_do_not_fit(folder, folds, message, monkeypatch):
@@ -240,6 +241,26 @@ def test_sequences_are_chosen_by_name(folder):
     assert set(read(folder, audio="none").sequences) == {"vision"}
     with pytest.raises(ValueError, match=r"audio must be one of .*Did you mean 'openSMILE"):
         read(folder, audio="openSMIL")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"audio": 1}, "audio must be text, or a list of texts, got 1"),
+        ({"labels": ["a", 2]}, r"labels must be text, or a list of texts, got \['a', 2\]"),
+        ({"pauses": 5}, "pauses must be text, or a list of texts, got 5"),
+        ({"skip_nonfinite": "false"}, "skip_nonfinite must be True or False, got 'false'"),
+    ],
+)
+def test_options_of_another_type(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        read(folder, **options)
+
+
+def test_one_pause_is_no_list_of_letters(folder):
+    words = {word for text in read(folder).texts for word in text.split()}
+    assert read(folder, pauses=min(words)).texts == read(folder, pauses=[min(words)]).texts
+    assert read(folder, pauses="".join(sorted(words))).texts == read(folder, pauses=[]).texts
 
 
 def test_a_sequence_that_cannot_be_told_is_asked_for(folder):

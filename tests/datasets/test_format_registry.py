@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
+from csd_files import synthetic_sequences, write_folder
 from mmsa_files import mmsa_content, write_mmsa
 
 from pgf_plugin.datasets.formats import FORMATS, Format, detect_format, load_table, read_table
@@ -88,6 +89,15 @@ def test_a_table_is_kept_for_its_options_and_files(tmp_path):
     (folder / "test.csv").write_text("id,text,label,other\na,b,3,2\n")
     os.utime(folder / "test.csv", ns=(5, 5))
     assert load_table(folder).labels.tolist() == [[1.0], [3.0]]
+
+
+def test_a_table_is_kept_for_options_of_any_kind(tmp_path):
+    folds = {"train": ["one", "two"], "test": ["three"]}
+    folder = write_folder(tmp_path, synthetic_sequences())
+    first = load_table(folder, folds=folds, pauses=["sp"])
+    assert load_table(folder, pauses=["sp"], folds={**folds}) is first
+    folds["test"], folds["train"] = folds["train"], folds["test"]
+    assert load_table(folder, folds=folds, pauses=["sp"]) is not first
 
 
 def test_a_separate_file_that_changes_is_read_again(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from mmsa_files import SIZES, TOKENS, mmsa_content, write_mmsa
 
 from pgf_plugin.datasets.formats import read_table
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import ConfigError, DataError
 
 COUNT = sum(SIZES.values())
 
@@ -126,6 +126,8 @@ def test_separate_file_that_does_not_fit(tmp_path, write, content):
         read_table(main, audio_file=write(other, "audio.pkl"))
     with pytest.raises(FileNotFoundError, match=r"audio_file: there is no file .*missing"):
         read_table(main, audio_file=tmp_path / "missing.pkl")
+    with pytest.raises(ConfigError, match="audio_file must be the path of a file, got 5"):
+        read_table(main, audio_file=5)
 
 
 def test_repeated_ids_are_kept_but_cannot_be_matched(write, content):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pgf_plugin.datasets.formats import read_table
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import ConfigError, DataError
 
 COUNT = 5
 LENGTHS = np.array([2, 0, 3, 1, 3])
@@ -85,6 +85,25 @@ def test_keys_named_by_the_user(write):
         read_table(path, id_column="key", label_column="y1", split_column="folds")
 
 
+def test_keys_that_are_left_out_or_misnamed(write):
+    texts = np.array(["a"] * COUNT)
+    path = write(text=texts, audio=np.ones((COUNT, 2)), bert=np.ones((COUNT, 3)))
+    table = read_table(path, audio_column="none", text_features_column="bert")
+    assert (table.texts, list(table.sequences)) == (["a"] * COUNT, ["text"])
+    assert read_table(path, text_column="none", text_features_column="none").texts == [""] * COUNT
+    for option in ("text_column", "text_features_column", "audio_column", "vision_column"):
+        for value in ("audoi", 0):
+            with pytest.raises(ValueError, match=rf"{option} for .* must be one of .*{value!r}"):
+                read_table(path, **{option: value})
+    for option in ("id_column", "label_column", "split_column"):
+        with pytest.raises(ValueError, match=r"a column of .* must be one of .*'?0'?"):
+            read_table(path, **{option: 0})
+    with pytest.raises(ConfigError, match=r"label_column must be .* got 0\.5"):
+        read_table(path, label_column=0.5)
+    with pytest.raises(DataError, match=r"set split_column to one of its keys \['id', 'key'"):
+        read_table(write(split=None, key=texts), id_column="key")
+
+
 def test_large_arrays_stay_in_the_file(write):
     audio = np.arange(COUNT * 100_000, dtype=np.float32).reshape(COUNT, -1)
     read = read_table(write(audio=audio)).sequences["audio"].values
@@ -109,6 +128,12 @@ def test_large_arrays_stay_in_the_file(write):
         ({"split": np.array(["a"])}, "split has 1 rows"),
         ({"id": np.array([b"\xff\xff\xff\xff"] * 5).view("<U1")}, "beyond Unicode"),
         ({"label": np.zeros(5, [("a", "f4")])}, "label is an array of dtype"),
+        ({"id": np.zeros((5, 1))}, r"id must be \(N,\), one an utterance, got \(5, 1\)"),
+        ({"id": np.zeros((1 << 40, 0))}, "id is an array of shape .* which holds nothing"),
+        (
+            {"audio": np.zeros((5, 1 << 40, 0), "f4"), "audio_lengths": LENGTHS},
+            "audio is an array of shape .* which holds nothing",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(write, changes, message):

@@ -32,6 +32,7 @@ NAMES = {"set": b"cbuiltins\nset\n", "array": b"cnumpy.core.multiarray\n_reconst
 FLOATS = b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R"
 OBJECTS = b"cnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87R"
 LEVELS = range(8)
+PAIRS = b"".join(got(n) * 2 + b"\x86" + put(n + 1) for n in range(60))
 
 # Programs that are small, and what they describe would be large.
 BOMBS = {
@@ -73,6 +74,19 @@ BOMBS = {
         + b"".join(put(1) + number(key) + got(1) + b"\x85" * 10 for key in range(1, 30))
         + b"u."
     ),
+    "a key of nested tuples": b"})" + b"\x85" * 900_000 + b"Ns.",
+    "an item of nested tuples": b"\x8f()" + b"\x85" * 900_000 + b"\x90.",
+    "a frozen set of nested tuples": b"()" + b"\x85" * 900_000 + b"\x91.",
+    "keys of an ordered dict": (
+        b"ccollections\nOrderedDict\n])" + b"\x85" * 900_000 + b"N\x86a\x85R."
+    ),
+    "a key of shared tuples": number(1) + put(0) + PAIRS + b"}" + got(60) + b"Ns.",
+    "a dtype of shared tuples": (
+        number(1) + put(0) + PAIRS + b"cnumpy\ndtype\n" + got(60) + b"\x85R."
+    ),
+    "one long key again and again": (
+        b"(" + number(1) * 100_000 + b"t" + put(0) + b"}(" + (got(0) + b"N") * 100_000 + b"u."
+    ),
     "bytes that are not there": b"\x8e" + (1 << 40).to_bytes(8, "little") + b"abc.",
     "text that is not there": b"\x8d" + (1 << 62).to_bytes(8, "little") + b"abc.",
     "an array that is not there": (
@@ -109,6 +123,14 @@ def test_bomb_is_refused_before_it_fills_the_memory(tmp_path, gibibyte, name):
         load_pickle(path)
     assert "MemoryError" not in str(caught.value)
     assert time.perf_counter() - begin < 20
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+@pytest.mark.parametrize("shape", [(1 << 40, 0), (2, 1 << 40, 0), (0, 1 << 40)])
+def test_arrays_of_nothing_are_not_large(tmp_path, shape, protocol):
+    path = write_mmsa(tmp_path / "features.pkl", {"id": np.zeros(shape, np.float32)}, protocol)
+    with pytest.raises(DataError, match=r"features\.pkl: an array of shape .* which holds nothing"):
+        load_pickle(path)
 
 
 def lies_in_a_mapped_file(array: np.ndarray) -> bool:

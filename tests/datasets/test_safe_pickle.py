@@ -119,6 +119,10 @@ RAW = {
         b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R",
         b"(K\x01M\xff\xff\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R\x89U\x04AAAAtb",
     ),
+    "axes that are none": opcodes(
+        b"cnumpy.core.numeric\n_frombuffer\n(U\x04AAAAcnumpy\ndtype\nU\x02i1K\x00K\x01\x87R",
+        b"K\x02K\x02\x86U\x01KK\x00K\x00\x86tR",
+    ),
     "structured dtype": opcodes(b"cnumpy\ndtype\nU\x05f4,f4K\x00K\x01\x87R"),
     "contains itself": opcodes(b"]q\x00h\x00a"),
     "empty": b"",
@@ -162,6 +166,8 @@ def test_truncated_at_any_offset(tmp_path, aligned):
     [
         np.arange(12, dtype=np.float32).reshape(3, 4),
         np.asfortranarray(np.arange(12, dtype=np.float64).reshape(3, 4)),
+        np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(1, 0, 2),
+        np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1),
         np.arange(6, dtype=">i4"),
         np.array([True, False]),
         np.array(["a", "bcd"]),
@@ -174,6 +180,7 @@ def test_truncated_at_any_offset(tmp_path, aligned):
         np.str_("text"),
         {"a": (1, 2.5, [b"x", b"", "y", None, True]), "b": {1, 2}},
         OrderedDict(a=np.arange(3), b=OrderedDict()),
+        {("a", 1, None): 1, np.int64(2): 2, b"c": 3, 2.5: frozenset([("d", True)])},
     ],
     ids=lambda value: f"{type(value).__name__}-{getattr(value, 'dtype', '')}",
 )
@@ -183,6 +190,14 @@ def test_reads_what_plain_pickle_reads(tmp_path, value, protocol):
         assert (read.dtype, read.shape) == (value.dtype, value.shape)
         read, value = read.tolist(), value.tolist()
     np.testing.assert_equal(read, value)
+
+
+@pytest.mark.parametrize("key", [((1,),), frozenset([1]), tuple(range(17))])
+@pytest.mark.parametrize("container", [lambda key: {key: 1}, lambda key: {key}])
+def test_keys_are_plain(tmp_path, key, container):
+    path = write_mmsa(tmp_path / "features.pkl", container(key))
+    with pytest.raises(DataError, match=r"in a key of a dict or an item of a set, where numbers"):
+        load_pickle(path)
 
 
 def test_shared_arrays_stay_shared(tmp_path):

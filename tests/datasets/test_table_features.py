@@ -7,7 +7,7 @@ from table_files import ROWS, SUFFIXES, write_table
 from pgf_plugin.cli import main
 from pgf_plugin.datasets import MSADataset
 from pgf_plugin.datasets.formats import read_table
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import ConfigError, DataError
 
 LISTS = [[0.5, 1.0], [2.0, 3.0], None, [4.0, 5.0]]
 SEQUENCES = [[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0], [7.0, 8.0, 9.0]], [], None]
@@ -123,7 +123,9 @@ def test_paths_of_recordings_are_no_features(tmp_path):
     rows = [{**row, "audio_path": f"{row['id']}.wav"} for row in ROWS]
     table = read_table(write_table(tmp_path / "data.csv", rows))
     assert table.sequences == {}
-    assert table.info["notes"] == ["audio_path is left out: it holds no features or .npy files"]
+    assert table.info["notes"] == [
+        "audio_path is left out: it holds no features or .npy files, but 'a.wav' in row 1"
+    ]
     with pytest.raises(DataError, match=r"there is no file .*a.wav"):
         read_table(tmp_path / "data.csv", audio_column="audio_path")
 
@@ -135,6 +137,79 @@ def test_cells_that_say_that_nothing_is_there(arrays, missing):
     audio = read_table(write_table(path, rows)).sequences["audio"]
     assert audio.lengths.tolist() == [0, 2, 3, 4]
     np.testing.assert_array_equal(audio[1], expected[1])
+
+
+RECORDINGS = [{"bytes": b"RIFF", "path": "a.wav"}, None] * 2
+
+
+@pytest.mark.parametrize(
+    ("suffix", "audio"),
+    [
+        (suffix, audio)
+        for suffix in (".jsonl", ".json", ".parquet")
+        for audio in ([{"path": "a.wav", "sampling_rate": 16000}, None] * 2, [["a.wav"]] * 4)
+    ]
+    + [(".parquet", RECORDINGS)],
+)
+def test_objects_are_no_features(tmp_path, suffix, audio):
+    rows = [{**row, "audio": cell} for row, cell in zip(ROWS, audio, strict=True)]
+    path = write_table(tmp_path / f"data{suffix}", rows)
+    table = read_table(path)
+    assert (table.texts[0], table.sequences) == ("good, really", {})
+    assert "audio is left out: it holds no features or .npy files, but" in table.info["notes"][0]
+    assert "notes" not in read_table(path, audio_column="none").info
+    with pytest.raises(DataError, match="audio"):
+        read_table(path, audio_column="audio")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_numbered_texts_are_no_features(tmp_path, suffix):
+    rows = [
+        {"id": row["id"], "text1": row["text"], "text2": "x", "label": 1.0, "split": "train"}
+        for row in ROWS
+    ]
+    path = write_table(tmp_path / f"data{suffix}", rows)
+    for column in ("text1", "text2"):
+        table = read_table(path, text_column=column)
+        assert (table.texts[0], table.sequences) == (rows[0][column], {})
+    with pytest.raises(DataError, match=r"no column of texts .*text1 … text2 is left out.*name it"):
+        read_table(path)
+    path = write_table(path, [{**row, "text": "y"} for row in rows])
+    table = read_table(path)
+    assert (table.texts[0], table.sequences) == ("y", {})
+    assert table.info["notes"][0].startswith("text1 … text2 is left out")
+    assert "notes" not in read_table(path, text_features_column="none").info
+
+
+def test_numbers_with_a_decimal_comma_are_no_texts(tmp_path):
+    path = write_table(tmp_path / "data.csv", [{**row, "audio_0": "0,5"} for row in ROWS])
+    with pytest.raises(DataError, match=r"line 2: audio_0 '0,5' is no number: .*decimal comma"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_text_in_brackets_is_no_list(tmp_path, suffix):
+    rows = [{"raw_text": "a", **row} for row in ROWS]
+    rows[1]["text"] = "[laughs] no"
+    table = read_table(write_table(tmp_path / f"data{suffix}", rows))
+    assert (table.texts[1], table.sequences) == ("a", {})
+    assert "text is left out" in table.info["notes"][0]
+    assert "'good, really' in row 1" in table.info["notes"][0]
+
+
+def test_columns_that_are_left_out(tmp_path):
+    rows = [{**row, "audio_0": 1.0, "vision": [2.0]} for row in ROWS]
+    path = write_table(tmp_path / "data.jsonl", rows)
+    table = read_table(path, id_column="none", audio_column="none", text_column="none")
+    assert table.ids[0] == "data:1"
+    assert (table.texts, list(table.sequences)) == ([""] * 4, ["vision"])
+    table = read_table(path, label_column="none", unlabelled="keep")
+    assert np.isnan(table.labels).all()
+    assert set(read_table(path, split_column="none", split="test").splits["split"]) == {"test"}
+    with pytest.raises(DataError, match="no column of labels"):
+        read_table(path, label_column="none")
+    with pytest.raises(ConfigError, match=r"text_features_column .*: 'text' has the ids, texts"):
+        read_table(path, text_column="text", text_features_column="text")
 
 
 def test_what_is_left_out_is_told_by_validate(tmp_path, capsys):

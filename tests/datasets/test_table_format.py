@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -213,8 +214,8 @@ def test_parquet_that_does_not_fit(tmp_path):
     for columns, message in (
         ({"audio": [[1.0], [1.0, 2.0]]}, r"different numbers of features a step: \[1, 2\]"),
         ({"audio": [[[1.0]], [[1.0, 2.0]]]}, r"different numbers of features a step: \[1, 2\]"),
-        ({"audio": [["a"], ["b"]]}, "audio must hold lists of numbers"),
-        ({"text": ["a", "b"], "label": ["1", "2"]}, "label must hold numbers, got text"),
+        ({"text": ["a", "b"], "label": ["1", "b"]}, "row 2: label 'b' is no number"),
+        ({"text": ["a", "b"], "label": [[1.0], [2.0]]}, "row 1: label .* is no number"),
     ):
         with pytest.raises(DataError, match=message):
             read_table(parquet(path, **columns))
@@ -223,6 +224,31 @@ def test_parquet_that_does_not_fit(tmp_path):
         path.write_bytes(whole[:end])
         with pytest.raises(DataError, match=r"data\.parquet"):
             read_table(path)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pa.array(["1", "2"]),
+        pa.array([b"1", b"2.0"]),
+        pa.array([Decimal(1), Decimal(2)]),
+        pa.array(["1", "2"]).dictionary_encode(),
+    ],
+    ids=lambda labels: str(labels.type).split("<")[0],
+)
+@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.list_(pa.large_string(), 2)])
+def test_parquet_is_read_as_json_is(tmp_path, labels, kind):
+    words = pa.array([["very", "good"], ["no", "good"]], kind)
+    table = read_table(parquet(tmp_path / "data.parquet", text=words, label=labels))
+    assert table.texts == ["very good", "no good"]
+    assert table.labels.tolist() == [[1], [2]]
+
+
+def test_parquet_of_two_columns_of_one_name(tmp_path):
+    rows = [pa.array(["a"]), pa.array([1.0]), pa.array([2.0])]
+    pq.write_table(pa.table(rows, names=["text", "label", "label"]), tmp_path / "data.parquet")
+    with pytest.raises(DataError, match=r"data.parquet: the columns \['label'\] occur more than"):
+        read_table(tmp_path / "data.parquet", split="train")
 
 
 def one_text(kind):
@@ -238,6 +264,13 @@ BOMBS = {
     "one list": lambda: {"label": [1.0], "audio": [np.zeros(40_000_000, np.float32)]},
     "one long text": lambda: one_text(pa.string()),
     "one long text of another type": lambda: one_text(pa.large_string()),
+    "one long word": lambda: {
+        "text": pa.ListArray.from_arrays(
+            np.arange(1_000_001, dtype=np.int32), one_text(pa.string())["text"]
+        ),
+        "label": np.zeros(1_000_000),
+    },
+    "one long label": lambda: {**one_text(pa.string()), "label": one_text(pa.string())["text"]},
 }
 
 
@@ -250,6 +283,36 @@ def test_parquet_bombs(tmp_path, name, schema):
     assert path.stat().st_size < 1 << 20
     with pytest.raises(DataError, match="claims to hold"):
         read_table(path, split="train")
+
+
+EXCEL = {
+    "columns without names": "id,text,label,split,,\na,x,1,train,,\nb,y,2,test, ,\n",
+    "the separator": "sep=;\r\nid;text;label;split\r\na;x;1;train\r\nb;y;2;test\r\n",
+    "the separator in quotes": '"sep=|"\nid|text|label|split\na|x|1|train\nb|y|2|test\n',
+    "empty lines": "\n\r\nid;text;label;split\na;x;1;train\nb;y;2;test\n",
+    "empty cells": ";;;\n\nid;text;label;split\na;x;1;train\nb;y;2;test\n",
+    "rows with numbers": ",id,text,label,split\n0,a,x,1,train\n1,b,y,2,test\n",
+}
+
+
+@pytest.mark.parametrize("name", EXCEL)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_write(tmp_path, name, encoding):
+    path = tmp_path / "data.csv"
+    path.write_text(EXCEL[name], encoding=encoding, newline="")
+    table = read_table(path)
+    assert (table.ids, table.texts) == (["a", "b"], ["x", "y"])
+    assert table.labels.ravel().tolist() == [1.0, 2.0]
+
+
+def test_lines_are_counted_from_the_first(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("sep=;\n\nid;text;label;split;\na;x;?;train;\n")
+    with pytest.raises(DataError, match=r"line 4: label '\?' is no number"):
+        read_table(path)
+    path.write_text("id,label,split,text,\na,1,train,well, yes\n")
+    with pytest.raises(DataError, match=r"line 2: \[' yes'\] stands in columns that .*no names"):
+        read_table(path)
 
 
 SEGMENTS = (
@@ -274,6 +337,33 @@ def test_quotation_marks_over_several_rows(tmp_path):
         read_table(path)
 
 
+SWALLOWED = {
+    "text last": 'id,label,split,text\na,1,train,"oh\nb,2,train,no\nc,3,test,yes"\nd,1,test,x\n',
+    "text within": 'id;text;label;split\na;"oh;1;train\nb;no;2;train\nc;yes";3;test\n',
+    "two rows": 'id,text,label,split\r\na,"oh,1,train\r\nb,no",2,test\r\n',
+}
+
+
+@pytest.mark.parametrize("name", SWALLOWED)
+def test_stray_quotation_marks_do_not_swallow_rows(tmp_path, name):
+    path = tmp_path / "data.csv"
+    path.write_text(SWALLOWED[name], newline="")
+    with pytest.raises(DataError, match=r"line \d: .* from line 2 on, .*set quotes=False .*twice"):
+        read_table(path)
+    assert len(read_table(path, quotes=False)) == SWALLOWED[name].count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\nwell, yes, no, never", "a,b,c\nd", "[[1, 2],\n[3, 4]]", "x\n\n1,2,3\n"]
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_texts_over_several_lines(tmp_path, text, last):
+    rows = [{**row, "text": text} for row in ROWS]
+    if last:
+        rows = [{**row, "text": row.pop("text")} for row in rows]
+    assert read_table(write_table(tmp_path / "data.csv", rows)).texts == [text] * 4
+
+
 def test_columns_that_are_named_by_numbers(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("0,1,2,3\na,good,1,train\n")
@@ -281,6 +371,18 @@ def test_columns_that_are_named_by_numbers(tmp_path):
     assert (table.ids, table.texts) == (["a"], ["good"])
     with pytest.raises(ConfigError, match=r"id_column must be .* got 0\.5"):
         read_table(path, id_column=0.5)
+
+
+def test_options_of_another_type(tmp_path):
+    path = write_table(tmp_path / "data.csv", ROWS)
+    for options, message in (
+        ({"encoding": 5}, "encoding must be a string that is not empty, got 5"),
+        ({"split": 1}, "split must be a string that is not empty, got 1"),
+        ({"quotes": "false"}, "quotes must be True or False, got 'false'"),
+        ({"paths_anywhere": "false"}, "paths_anywhere must be True or False, got 'false'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_table(path, **options)
 
 
 @pytest.mark.parametrize("separator", ["tab", "\t"])
@@ -301,6 +403,17 @@ def test_objects_that_hold_columns_or_splits(tmp_path, content):
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"expected a list of objects, .*orient='records'"):
         read_table(path)
+
+
+@pytest.mark.parametrize(("written", "named"), [(".jsonl", ".json"), (".json", ".jsonl")])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_json_is_told_by_its_content(tmp_path, written, named, indent):
+    path = write_table(tmp_path / f"data{written}", ROWS).rename(tmp_path / f"data{named}")
+    if written == ".json":
+        path.write_text(json.dumps(ROWS, indent=indent))
+    assert read_table(path).texts == [row["text"] for row in ROWS]
+    path.write_text(json.dumps(ROWS[0]))
+    assert read_table(path).ids == ["a"]
 
 
 def test_json_in_another_encoding(tmp_path):

@@ -28,10 +28,17 @@ from pgf_plugin.datasets.formats.csd_sequences import (
     count_covered,
 )
 from pgf_plugin.datasets.formats.csd_words import LATE_WORDS, WordTrack, read_words, word_vectors
+from pgf_plugin.datasets.formats.options import text_list
 from pgf_plugin.datasets.formats.safe_hdf5 import MAGIC
 from pgf_plugin.datasets.sequences import Sequences
 from pgf_plugin.datasets.standard_folds import NONE, Folds, detect_folds, read_folds
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
+from pgf_plugin.errors import (
+    ConfigError,
+    DataError,
+    check_bool,
+    check_one_of,
+    check_positive_int,
+)
 
 SUFFIX = ".csd"
 _NAMES = {"mosi": "CMU-MOSI", "mosei": "CMU-MOSEI", "pom": "POM"}
@@ -53,7 +60,7 @@ def read_csd(
     labels: str | Sequence[str] | None = None,
     align: Literal["labels", "words"] = "labels",
     folds: Folds | None = None,
-    pauses: Sequence[str] = ("sp",),
+    pauses: str | Sequence[str] = ("sp",),
     word_shift: int = 0,
     skip_nonfinite: bool = False,
 ) -> FeatureTable:
@@ -76,7 +83,7 @@ def read_csd(
         folds: ``'mosi'``, ``'mosei'`` or ``'pom'`` for their standard folds; a mapping, or the path
             of a JSON file of one, from video to split or from split to videos; ``'none'``; None to
             tell by the videos. A video in no fold has the split ``''``.
-        pauses: words that are none, left out with their times.
+        pauses: words that are none, left out with their times; one or several.
         word_shift: intervals by which the file has its words late. ``info`` has a note where 1 is
             known to be right: ``CMU_MOSI_ModifiedTimestampedWords.csd``.
         skip_nonfinite: leave steps that hold NaN or inf out of a word's average.
@@ -86,11 +93,12 @@ def read_csd(
         DataError: if a file is damaged, hostile or no computational sequence; if it cannot be told
             which is which; if two share no video or no segment.
         ConfigError: for options that do not go together.
-        ValueError: for an unknown name.
+        ValueError: for an unknown name, or an option of another type.
     """
     check_one_of("align", align, ("labels", "words"))
     check_positive_int("word_shift", word_shift, at_least=0)
-    if skip_nonfinite and align == "labels":
+    pauses = text_list("pauses", pauses)
+    if check_bool("skip_nonfinite", skip_nonfinite) and align == "labels":
         raise ConfigError("skip_nonfinite=True is for averages, which align='labels' does not make")
     folder, files = _open(Path(path).expanduser())
     given = {"words": words, "text": text, "audio": audio, "vision": vision, "labels": labels}

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pgf_plugin.datasets.formats.csd_file import CsdFile
+from pgf_plugin.datasets.formats.options import NONE, text_list
 from pgf_plugin.errors import DataError, did_you_mean
-
-NONE = "none"
-"""What leaves a role out, although a sequence for it is there."""
 
 _PATTERNS = {
     "labels": r"label|opinion|sentiment|emotion",
@@ -52,10 +50,10 @@ def find_roles(folder: Path, files: Sequence[CsdFile], given: Given) -> Roles:
     Raises:
         DataError: if a role cannot be told, listing what was found; if there are no labels, or
             nothing but labels.
-        ValueError: for a name that no file has.
+        ValueError: for a name that no file has, or what is no name.
     """
     found = {
-        role: [_by_name(role, name, files) for name in _names(value)]
+        role: [_by_name(role, name, files) for name in _names(role, value)]
         for role, value in given.items()
         if value is not None
     }
@@ -88,9 +86,9 @@ def find_roles(folder: Path, files: Sequence[CsdFile], given: Given) -> Roles:
     )
 
 
-def _names(value: Any) -> list[str]:
+def _names(role: str, value: Any) -> list[str]:
     """Names in a list, or in one string with commas between them."""
-    names = value.split(",") if isinstance(value, str) else list(value)
+    names = value.split(",") if isinstance(value, str) else text_list(role, value)
     return [] if names == [NONE] else names
 
 

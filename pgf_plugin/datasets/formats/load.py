@@ -1,5 +1,6 @@
 """Reads a feature file of any format, and keeps it for the process where that is asked for."""
 
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,24 +52,26 @@ def load_table(path: str | Path, format: str | None = None, **options: Any) -> F
             f"data_file: there is no file {path}. Set data_root (--data-root DIR) to the folder "
             f"that holds {path.name!r}"
         )
-    frozen = tuple(sorted((name, _freeze(value)) for name, value in options.items()))
     named = [Path(value) for value in options.values() if isinstance(value, str | Path)]
     states = tuple(state for each in (path, *named) for state in _file_states(each))
-    return _read(path.resolve(), format, frozen, states)
+    return _read(path.resolve(), format, _Options(deepcopy(options)), states)
+
+
+class _Options(dict):
+    """Options as the key of a cache: equal ones have the same names, whatever their values are."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self))
 
 
 @lru_cache(maxsize=2)
 def _read(
     path: Path,
     format: str | None,
-    options: tuple[tuple[str, Any], ...],
+    options: _Options,
     _states: tuple[FileState, ...],
 ) -> FeatureTable:
-    return read_table(path, format, **dict(options))
-
-
-def _freeze(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return read_table(path, format, **options)
 
 
 def _file_states(path: Path) -> list[FileState]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import SPLIT_FILES, aligned_info, describe_source
+from pgf_plugin.datasets.formats.options import file_path
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe
 from pgf_plugin.datasets.sequences import ArrayList
@@ -55,11 +56,11 @@ def read_misa(
 
     Raises:
         FileNotFoundError: if ``word2id`` does not exist.
-        ValueError: for a ``label_column`` below 0.
+        ValueError: for a ``label_column`` below 0, or a ``word2id`` that is no path.
         DataError: if a file is truncated, hostile, of another layout, or inconsistent.
     """
     check_positive_int("label_column", label_column, at_least=0)
-    vocabulary = None if word2id is None else _read_vocabulary(Path(word2id).expanduser())
+    vocabulary = None if word2id is None else _read_vocabulary(file_path("word2id", word2id))
     files = _files(path)
     splits = _read_splits(path, files)
     rows = [row for split in splits.values() for row in split]

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import Unlabelled, aligned_info, describe_source
 from pgf_plugin.datasets.formats.mmsa_split import EXPECTED, MMSASplit, Padding
+from pgf_plugin.datasets.formats.options import file_path
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import describe
 from pgf_plugin.datasets.sequences import JoinedSequences
@@ -58,7 +59,7 @@ def read_mmsa(
 
     Raises:
         FileNotFoundError: if one of the separate files does not exist.
-        ValueError: for a ``padding`` or ``unlabelled`` that is not allowed.
+        ValueError: for a ``padding`` or ``unlabelled`` that is not allowed, or what is no path.
         DataError: if a file is truncated, hostile, of another layout, or inconsistent.
     """
     check_one_of("padding", padding, ("end", "start"))
@@ -68,7 +69,8 @@ def read_mmsa(
     sequences, notes = _shared_sequences(splits, [n for n in separate if separate[n] is None])
     for name, file in separate.items():
         if file is not None:
-            sequences[name] = _separate_sequences(name, Path(file).expanduser(), splits, padding)
+            other = file_path(f"{name}_file", file)
+            sequences[name] = _separate_sequences(name, other, splits, padding)
     labels = np.concatenate([split.labels(required=unlabelled == "error") for split in splits])
     extra = [split.extra_labels() for split in splits]
     sizes = [len(split) for split in splits]

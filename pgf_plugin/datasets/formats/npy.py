@@ -4,6 +4,7 @@ Sizes are checked before anything is allocated, objects are never unpickled, and
 uncompressed is mapped into memory, not read.
 """
 
+import math
 import struct
 import zipfile
 import zlib
@@ -38,6 +39,9 @@ UNREADABLE = (
 MAX_EXPANSION = (256 << 20, 100)
 """Bytes that an archive may expand to: so many, and so many more for each byte of the archive."""
 
+MAX_EMPTY = 1 << 20
+"""Rows and steps that an array may claim to have if it holds nothing."""
+
 _PLAIN_KINDS = "biufSU"
 _MAPPED_BYTES = 1 << 20
 _LOCAL_HEADER = struct.Struct("<26xHH")
@@ -61,7 +65,7 @@ def read_header(file: IO[bytes]) -> NpyHeader:
     """Read the header at the beginning of ``file``.
 
     Raises:
-        DataError: for an array of anything but numbers and texts.
+        DataError: for an array of anything but numbers and texts, and see :func:`check_empty`.
         ValueError: if it is none.
     """
     version = npy_format.read_magic(file)
@@ -73,12 +77,25 @@ def read_header(file: IO[bytes]) -> NpyHeader:
         raise ValueError(f"version {version} of the format is not read")
     if min(shape, default=0) < 0:
         raise ValueError(f"the shape {shape} is none")
+    check_empty(shape)
     if dtype.kind not in _PLAIN_KINDS:
         raise DataError(
             f"an array of dtype {dtype}: it would hold pickled objects, which are not loaded; "
             "arrays of numbers and texts are"
         )
     return NpyHeader(shape, fortran, dtype, file.tell())
+
+
+def check_empty(shape: Sequence[int]) -> None:
+    """Raise DataError for an array of size 0 that claims to have a great many rows or steps.
+
+    They take no byte in a file, and as many sequences, texts or steps once it is read.
+    """
+    if 0 in shape and math.prod(axis for axis in shape if axis) > MAX_EMPTY:
+        raise DataError(
+            f"an array of shape {shape}, which holds nothing and claims more than {MAX_EMPTY} rows "
+            "or steps: leave it out, or write the features that it should have"
+        )
 
 
 def check_expansion(expanded: int, size: int) -> None:

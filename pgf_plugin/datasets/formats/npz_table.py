@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.features import FeatureTable, RaggedArray, Sequences
 from pgf_plugin.datasets.formats.known import describe_source
 from pgf_plugin.datasets.formats.npy import NpzFile
+from pgf_plugin.datasets.formats.options import NONE, column_names
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import PaddedArray, offsets_of
 from pgf_plugin.errors import DataError, check_one_of
@@ -44,7 +45,7 @@ def read_npz(
     Args:
         path: the archive.
         id_column: key of the identifiers.
-        text_column: key of the transcripts.
+        text_column: key of the transcripts; ``'none'`` leaves them out, likewise features.
         label_column: key of the labels, or several keys.
         split_column: key or keys of the splits; None for all that begin with ``split``.
         text_features_column: key of precomputed text features.
@@ -56,20 +57,37 @@ def read_npz(
         DataError: if the file is truncated, holds pickled objects, or has another layout.
     """
     archive = NpzFile(path)
-    label_keys = [label_column] if isinstance(label_column, str) else list(label_column)
-    split_keys = _split_keys(archive, split_column)
+    label_keys = column_names("label_column", label_column)
+    split_keys = column_names("split_column", split_column) or sorted(
+        key for key in archive.keys if key.startswith("split")
+    )
     defaults = id_column == "id" and label_column == "label" and split_column is None
     if defaults and not ({"id", "label"} <= set(archive.keys) and split_keys):
         raise DataError(
             f"{path}: found the keys {sorted(archive.keys)[:20]}, expected {EXPECTED}"
             f"{_advice(archive.keys)}"
         )
-    unnamed = text_column == "raw_text" and "raw_text" not in archive.keys
-    if unnamed and archive.holds_texts("text"):
-        text_column, text_features_column = "text", ""
+    for option, keys in (("label_column", label_keys), ("split_column", split_keys)):
+        if not keys:
+            raise DataError(f"{path}: set {option} to one of its keys {sorted(archive.keys)[:20]}")
     for key in (id_column, *label_keys, *split_keys):
         check_one_of(f"a column of {path}", key, archive.keys)
-    reader = _Reader(path, archive, len(np.atleast_1d(archive[id_column])))
+    for option, key, usual in (
+        ("text_column", text_column, "raw_text"),
+        ("text_features_column", text_features_column, "text"),
+        ("audio_column", audio_column, "audio"),
+        ("vision_column", vision_column, "vision"),
+    ):
+        if key not in (usual, NONE):
+            check_one_of(f"{option} for {path}", key, [*archive.keys, NONE])
+    unnamed = text_column == "raw_text" and "raw_text" not in archive.keys
+    if unnamed and archive.holds_texts("text"):
+        text_column = "text"
+        text_features_column = NONE if text_features_column == "text" else text_features_column
+    ids = np.atleast_1d(archive[id_column])
+    if ids.ndim != 1:
+        raise DataError(f"{path}: {id_column} must be (N,), one an utterance, got {ids.shape}")
+    reader = _Reader(path, archive, len(ids))
     labels = np.concatenate([reader.labels(key) for key in label_keys], axis=1)
     features = {"text": text_features_column, "audio": audio_column, "vision": vision_column}
     return FeatureTable(
@@ -94,12 +112,6 @@ def _advice(keys: Sequence[str]) -> str:
     if any(key.lower().endswith((".csv", ".tsv", ".json", ".jsonl")) for key in keys):
         return ". This is an archive of tables: unpack it"
     return ", or id_column, label_column and split_column with the keys that it has"
-
-
-def _split_keys(archive: NpzFile, chosen: str | Sequence[str] | None) -> list[str]:
-    if chosen is None:
-        return sorted(key for key in archive.keys if key.startswith("split"))
-    return [chosen] if isinstance(chosen, str) else list(chosen)
 
 
 def _sizes(splits: Sequence[str]) -> list[int]:

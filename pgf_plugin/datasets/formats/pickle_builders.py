@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.formats.pickle_machine import Budget, Builder, LazyText
-from pgf_plugin.datasets.formats.texts import check_texts
+from pgf_plugin.datasets.formats.npy import check_empty
+from pgf_plugin.datasets.formats.pickle_machine import Budget, Builder, LazyText, check_keys
+from pgf_plugin.datasets.formats.texts import check_texts, describe
 from pgf_plugin.errors import DataError
 
 _PLAIN_DTYPE = re.compile(r"[<>|=]?([?biufSU]\d{0,9}|O8?)")
@@ -28,14 +29,16 @@ class PickledDtype:
         name = _text(name)
         # numpy parses what else it is given: lists of dtypes, with sizes and shapes.
         if not isinstance(name, str) or not _PLAIN_DTYPE.fullmatch(name):
-            raise DataError(f"the pickle has an array of dtype {name!r}; numbers and text are read")
+            raise DataError(
+                f"the pickle has an array of dtype {_shown(name)}; numbers and text are read"
+            )
         self.dtype = np.dtype(name)
 
     def set_state(self, state: Any) -> None:
         """Take the byte order from ``state``; the rest of it repeats the name."""
         order = _text(state[1])
         if order not in ("<", ">", "|", "="):
-            raise DataError(f"the pickle has a dtype of byte order {order!r}")
+            raise DataError(f"the pickle has a dtype of byte order {_shown(order)}")
         if order in ("<", ">"):
             self.dtype = np.dtype(f"{order}{self.dtype.str[1:]}")
 
@@ -103,7 +106,7 @@ class Builders:
             _, shape, dtype, fortran, raw = state
             objects = _plain_dtype(dtype).hasobject
             flat = self._objects(raw) if objects else _flat(raw, dtype)
-            target.value = flat.reshape(shape, order="F" if fortran else "C")
+            target.value = _shaped(flat, shape, fortran=bool(fortran))
         else:
             raise DataError(f"the pickle sets the state of a {type(target).__name__}")
 
@@ -115,23 +118,40 @@ class Builders:
 
     def _set(self, items: Any = ()) -> set:
         self._charge(216 + 100 * len(items))
+        check_keys(items)
         return set(items)
 
     def _dict(self, items: Any = ()) -> dict:
         self._charge(64 + 100 * len(items))
+        check_keys(key for key, _ in items)
         return dict(items)
 
     def _latin1(self, text: Any, encoding: Any = "latin1") -> bytes | memoryview:
         # Protocol 2 writes bytes so. Other codecs decompress or transform, and are not needed.
         if not isinstance(text, str | LazyText) or encoding != "latin1":
-            raise DataError(f"the pickle asks for the codec {encoding!r}; only latin1 is read")
+            raise DataError(
+                f"the pickle asks for the codec {_shown(encoding)}; only latin1 is read"
+            )
         raw = text.latin1() if isinstance(text, LazyText) else text.encode("latin1")
         self._charge(len(raw))
         return raw
 
 
-def _array(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
-    return _flat(raw, dtype).reshape(shape, order="F" if order == "F" else "C")
+def _array(raw: Any, dtype: Any, shape: Any, order: Any = "C", axes: Any = None) -> NDArray:
+    flat = _flat(raw, dtype)
+    if axes is None:
+        return _shaped(flat, shape, fortran=order == "F")
+    # numpy's _frombuffer() since 2.4: an array whose axes lie in another order, as they lie.
+    plain = order == "K" and all(type(axis) is int for axis in axes)
+    if not plain or sorted(axes) != list(range(len(shape))):
+        raise DataError("the pickle has an array whose axes are none of its shape")
+    return _shaped(flat, shape).transpose(axes)
+
+
+def _shaped(flat: NDArray, shape: Any, *, fortran: bool = False) -> NDArray:
+    array = flat.reshape(shape, order="F" if fortran else "C")
+    check_empty(array.shape)
+    return array
 
 
 def _flat(raw: Any, dtype: Any) -> NDArray:
@@ -148,8 +168,13 @@ def _scalar(dtype: Any, raw: Any = b"") -> Any:
 
 def _plain_dtype(dtype: Any) -> np.dtype:
     if not isinstance(dtype, PickledDtype):
-        raise DataError(f"the pickle has an array of dtype {dtype!r}")
+        raise DataError(f"the pickle has an array of dtype {_shown(dtype)}")
     return dtype.dtype
+
+
+def _shown(value: Any) -> str:
+    # What is shared again and again in a tuple is written out again and again.
+    return repr(value) if isinstance(value, str) else describe(value)
 
 
 def _text(value: Any) -> Any:

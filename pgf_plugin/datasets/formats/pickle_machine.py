@@ -5,8 +5,10 @@ marks is in :mod:`pgf_plugin.datasets.formats.pickle_operations`.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from pgf_plugin.errors import DataError
 
@@ -18,6 +20,9 @@ _INT_BYTES = 9
 
 MAX_MARKS = 256
 """Containers that a pickle may have begun and not ended."""
+
+MAX_KEY_PARTS = 16
+"""Values in a tuple that is a key."""
 
 
 class Budget:
@@ -61,6 +66,25 @@ class LazyText:
     def latin1(self) -> bytes | memoryview:
         """The bytes that the text stands for where bytes were written as text."""
         return self.view if self.encoding == "latin-1" else self.decode().encode("latin-1")
+
+
+_PLAIN_KEYS = frozenset((str, int, float, bool, bytes, type(None), LazyText, memoryview))
+
+
+def check_keys(keys: Iterable[Any]) -> None:
+    """Raise DataError for a key of a dict or an item of a set that may take long to hash.
+
+    Python hashes a tuple by a call within a call for each one in it, and a shared one each time.
+    """
+    for key in keys:
+        parts = key if type(key) is tuple and len(key) <= MAX_KEY_PARTS else (key,)
+        for part in parts:
+            if type(part) not in _PLAIN_KEYS and not isinstance(part, np.generic):
+                raise DataError(
+                    f"the pickle has a {type(part).__name__} in a key of a dict or an item of a "
+                    f"set, where numbers, texts, bytes and tuples of up to {MAX_KEY_PARTS} of "
+                    "those are read: convert the file to such keys yourself if you trust it"
+                )
 
 
 class Builder:
@@ -189,4 +213,5 @@ class PickleMachine:
         """Add keys and values, in turn, to the dict on top of the stack."""
         target = self.last(dict)
         self.charge(100 * len(items))
+        check_keys(items[::2])
         target.update(zip(items[::2], items[1::2], strict=True))

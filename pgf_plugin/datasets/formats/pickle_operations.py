@@ -11,7 +11,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pgf_plugin.datasets.formats.pickle_machine import MAX_MARKS, Builder, PickleMachine
+from pgf_plugin.datasets.formats.pickle_machine import (
+    MAX_MARKS,
+    Builder,
+    PickleMachine,
+    check_keys,
+)
 from pgf_plugin.errors import DataError
 
 
@@ -95,6 +100,7 @@ def _appends(machine: PickleMachine) -> None:
 def _add_items(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.charge(100 * len(items))
+    check_keys(items)
     machine.last(set).update(items)
 
 
@@ -112,6 +118,7 @@ def _dict(machine: PickleMachine) -> None:
 def _frozenset(machine: PickleMachine) -> None:
     items = machine.pop_mark()
     machine.charge(216 + 100 * len(items))
+    check_keys(items)
     machine.push(frozenset(items))
 
 

@@ -17,15 +17,20 @@ Precomputed text features are found likewise, as ``text_features``.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
+from pgf_plugin.datasets.formats.options import column_name, column_names
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns
-from pgf_plugin.datasets.formats.table_features import FeatureColumns, features_of, holds_features
+from pgf_plugin.datasets.formats.table_features import (
+    FeatureColumns,
+    features_of,
+    find_misfit,
+    may_hold_features,
+)
 from pgf_plugin.datasets.formats.table_files import (
     SUFFIXES,
     Column,
@@ -36,7 +41,7 @@ from pgf_plugin.datasets.formats.table_files import (
 )
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import JoinedSequences
-from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of
+from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text, shown
 
 
 def read_table_file(
@@ -60,7 +65,8 @@ def read_table_file(
 
     Args:
         path: the file or folder.
-        id_column: column of the identifiers; rows are numbered where there is none.
+        id_column: column of the identifiers; rows are numbered where there is none. Likewise the
+            next six, ``'none'`` leaves out what has the usual name.
         text_column: column of the transcripts.
         label_column: column of the labels, or several.
         split_column: column of the splits, or several to choose from.
@@ -71,31 +77,35 @@ def read_table_file(
         split: the split of all rows, for a table of one split.
         unlabelled: ``'error'`` refuses a row without label, ``'keep'`` reads NaN for it.
         encoding: of a CSV file; None for UTF-8, or what its byte order mark says.
-        separator: of a CSV file, ``'tab'`` or one sign; None for the one that its first line has
-            most of.
+        separator: of a CSV file, ``'tab'`` or one sign; None for the one that Excel's line
+            ``sep=;`` tells, or that the header has most of.
         quotes: whether cells of a CSV file may stand in quotation marks; without, these are part of
             the text.
         paths_anywhere: whether paths of ``.npy`` files may lead out of the table's folder.
 
     Raises:
-        ValueError: for a column that the table does not have, with the nearest that it has.
+        ValueError: for a column that the table does not have, with the nearest that it has, or an
+            option of another type.
         DataError: for a malformed file, naming the line, and for a number that is none, a label
             that is missing, or features that cannot be read, naming the row.
     """
     check_one_of("unlabelled", unlabelled, ("error", "keep"))
+    for option, value in (("split", split), ("encoding", encoding)):
+        if value is not None:
+            check_text(option, value)
     csv = CsvOptions(encoding, _check_separator(separator), check_bool("quotes", quotes))
     names = Names(
-        ids=_name("id_column", id_column),
-        text=_name("text_column", text_column),
-        labels=_names("label_column", label_column),
-        splits=_names("split_column", split_column),
+        ids=column_name("id_column", id_column),
+        text=column_name("text_column", text_column),
+        labels=column_names("label_column", label_column),
+        splits=column_names("split_column", split_column),
         features={
-            "text": _name("text_features_column", text_features_column),
-            "audio": _name("audio_column", audio_column),
-            "vision": _name("vision_column", vision_column),
+            "text": column_name("text_features_column", text_features_column),
+            "audio": column_name("audio_column", audio_column),
+            "vision": column_name("vision_column", vision_column),
         },
     )
-    reader = _Reader(names, unlabelled == "keep", paths_anywhere)
+    reader = _Reader(names, unlabelled == "keep", check_bool("paths_anywhere", paths_anywhere))
     if not path.is_dir():
         return reader.read(path, _open(path, csv), split)
     files = split_files(path)
@@ -134,13 +144,21 @@ class _Reader:
         where = find_columns(
             path, file.names, self.names, labelled=not self.unlabelled, split=split is None
         )
+        features, notes = self._possible(file, where.features)
+        where = where._replace(features=features)
         columns = file.read(where.names, where.numbers)
         count = len(columns[where.names[0]])
         if not count:
             raise DataError(f"{path} holds no row")
         labels = self._labels(path, columns, where.labels, count)
         splits = _splits(columns, where.splits, split, count)
-        sequences, notes = self._sequences(path, columns, where.features)
+        sequences, more = self._sequences(path, columns, features)
+        notes += more
+        if not where.text and not sequences:
+            raise DataError(
+                f"{path}: no column of texts or features ({'; '.join(notes)}): name it with "
+                "text_column or audio_column"
+            )
         if not where.ids:
             notes.append("the rows are numbered, as no column of ids was found")
         first = next(iter(splits.values()))
@@ -160,15 +178,29 @@ class _Reader:
             info=describe_source("table", sizes, labels, notes),
         )
 
+    def _possible(
+        self, file: TableFile, features: Mapping[str, FeatureColumns]
+    ) -> tuple[dict[str, FeatureColumns], list[str]]:
+        """Features less what has only their name, and a note on that, from first cells alone."""
+        guessed = {name: each for name, each in features.items() if not self.names.features[name]}
+        first = file.first_values([name for each in guessed.values() for name in each.names])
+        left = {
+            name: next((cell for column in each.names if (cell := first.get(column))), None)
+            for name, each in guessed.items()
+            if not may_hold_features(each, first)
+        }
+        notes = [_left_out(features[name], shown(cell, 40)) for name, cell in left.items()]
+        return {name: each for name, each in features.items() if name not in left}, notes
+
     def _sequences(
         self, path: Path, columns: Mapping[str, Column], features: Mapping[str, FeatureColumns]
     ) -> tuple[dict[str, Sequences], list[str]]:
-        """Features by modality, and a note on columns that only have the name of features."""
+        """Features by modality, and a note on columns that have only the name of features."""
         sequences: dict[str, Sequences] = {}
         notes = []
         for modality, where in features.items():
-            if self.names.features[modality] is None and not holds_features(where, columns):
-                notes.append(f"{where.column} is left out: it holds no features or .npy files")
+            if not self.names.features[modality] and (misfit := find_misfit(where, columns)):
+                notes.append(_left_out(where, misfit))
                 continue
             try:
                 sequences[modality] = features_of(
@@ -194,18 +226,8 @@ class _Reader:
         return labels
 
 
-def _name(option: str, value: str | int | None) -> str | None:
-    """A name of a column; of a column that is named by a number, the number will do."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{option} must be the name of a column, got {value!r}")
-    return str(value)
-
-
-def _names(option: str, value: str | int | Sequence[str] | None) -> list[str]:
-    several: Any = value if isinstance(value, list | tuple) else [value]
-    return [name for each in several if (name := _name(option, each)) is not None]
+def _left_out(where: FeatureColumns, found: str) -> str:
+    return f"{where} is left out: it holds no features or .npy files, but {found}"
 
 
 def _check_separator(separator: str | None) -> str | None:

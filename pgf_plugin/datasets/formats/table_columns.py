@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pgf_plugin.datasets.formats.options import NONE
 from pgf_plugin.datasets.formats.table_features import FeatureColumns, find_features
-from pgf_plugin.errors import DataError, check_one_of
+from pgf_plugin.errors import ConfigError, DataError, check_one_of
 
 _IDS = ("id", "sample_id", "utterance_id", "segment_id")
 _TEXTS = ("raw_text", "text", "transcript", "transcription", "sentence", "utterance")
@@ -21,7 +22,7 @@ _FEATURES = {
 
 
 class Names(NamedTuple):
-    """The columns that the user names; None or empty for those to be found.
+    """The columns that the user names; None or empty for those to be found, ``'none'`` for none.
 
     Attributes:
         ids: the identifiers.
@@ -84,30 +85,29 @@ def find_columns(
         split: whether there must be splits.
 
     Raises:
-        ValueError: for a chosen column that the table does not have, with the nearest.
+        ValueError: for a chosen column that the table does not have, with the nearest, or one of
+            features that is chosen for something else, too.
         DataError: if there is no column of labels, splits, or anything to learn from.
     """
     _check_chosen(path, names, chosen)
-    text = chosen.text or _first(names, _TEXTS)
-    video, clip = (_first(names, [name]) for name in _VIDEO_AND_CLIP)
-    usual_id = _first(names, _IDS)
-    ids = [chosen.ids or usual_id] if chosen.ids or usual_id else [video, clip]
+    free = [name for name in names if name not in chosen.features.values()]
     found = Columns(
-        ids=[name for name in ids if name] if all(ids) else [],
-        text=text,
-        labels=list(chosen.labels) or _found(_first(names, _LABELS)),
-        splits=list(chosen.splits) or _split_columns(names),
+        ids=_chosen([chosen.ids] if chosen.ids else [], _id_columns(free)),
+        text=next(iter(_chosen([chosen.text] if chosen.text else [], _found(free, _TEXTS))), None),
+        labels=_chosen(chosen.labels, _found(free, _LABELS)),
+        splits=_chosen(chosen.splits, _found(free, _SPLITS) or _split_columns(free)),
         extra_labels={
             modality: name
             for modality, usual in _EXTRA_LABELS.items()
             if (name := _first(names, [usual])) and name not in chosen.labels
         },
-        features=_features(path, names, chosen, text),
+        features={},
     )
+    found = found._replace(features=_features(path, names, chosen, found.names))
     for what, missing, option in (
         ("labels", labelled and not found.labels, "label_column (or unlabelled='keep')"),
         ("splits", split and not found.splits, "split_column, or split='train' for all rows"),
-        ("texts or features", not (text or found.features), "text_column or audio_column"),
+        ("texts or features", not (found.text or found.features), "text_column or audio_column"),
     ):
         if missing:
             raise DataError(
@@ -123,25 +123,31 @@ def _check_chosen(path: Path, names: Sequence[str], chosen: Names) -> None:
         *(("label_column", name) for name in chosen.labels),
         *(("split_column", name) for name in chosen.splits),
     ):
-        if column is not None:
+        if column not in (None, NONE):
             check_one_of(f"{option} for {path}", column, names)
 
 
 def _features(
-    path: Path, names: Sequence[str], chosen: Names, text: str | None
+    path: Path, names: Sequence[str], chosen: Names, taken: Sequence[str]
 ) -> dict[str, FeatureColumns]:
     features = {}
     for modality, option in chosen.features.items():
+        if option == NONE:
+            continue
         bases = _FEATURES[modality] if option is None else (option.lower(),)
         try:
-            found = find_features(names, bases, text)
+            found = find_features(names, bases, taken)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
         if found is not None:
             features[modality] = found
         elif option is not None:
             key = "text_features" if modality == "text" else modality
-            check_one_of(f"{key}_column for {path}", option, names)
+            check_one_of(f"{key}_column for {path}", option, [*names, NONE])
+            raise ConfigError(
+                f"{key}_column for {path}: {option!r} has the ids, texts, labels or splits; name "
+                f"another column, or {NONE!r}"
+            )
     return features
 
 
@@ -150,10 +156,19 @@ def _first(names: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((lower[name] for name in usual if name in lower), None)
 
 
-def _found(name: str | None) -> list[str]:
+def _found(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+    name = _first(names, usual)
     return [] if name is None else [name]
 
 
+def _chosen(chosen: Sequence[str], found: list[str]) -> list[str]:
+    return [name for name in chosen if name != NONE] if chosen else found
+
+
+def _id_columns(names: Sequence[str]) -> list[str]:
+    video, clip = (_found(names, [name]) for name in _VIDEO_AND_CLIP)
+    return _found(names, _IDS) or ([*video, *clip] if video and clip else [])
+
+
 def _split_columns(names: Sequence[str]) -> list[str]:
-    several = sorted(name for name in names if name.lower().startswith("split_"))
-    return _found(_first(names, _SPLITS)) or several
+    return sorted(name for name in names if name.lower().startswith("split_"))

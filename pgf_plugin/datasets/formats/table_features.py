@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import RaggedArray, Sequences
 from pgf_plugin.datasets.formats.npy import NpyFiles
-from pgf_plugin.datasets.formats.table_files import MISSING, Column
+from pgf_plugin.datasets.formats.table_files import Column, is_missing, is_number
 from pgf_plugin.datasets.sequences import ArrayList, LazySequences
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import DataError, shown
 
 _PATH_SUFFIXES = ("_path", "_file", "_npy")
 
@@ -34,27 +34,32 @@ class FeatureColumns(NamedTuple):
         """All columns that are to be read."""
         return self.numbered or [self.column]
 
+    def __str__(self) -> str:
+        return self.column or " … ".join(dict.fromkeys((self.numbered[0], self.numbered[-1])))
+
 
 def find_features(
-    names: Sequence[str], bases: Sequence[str], taken: str | None
+    names: Sequence[str], bases: Sequence[str], taken: Collection[str]
 ) -> FeatureColumns | None:
     """The columns of features whose name is one of ``bases``, its path, or its numbers.
 
     Args:
         names: the columns of the table.
         bases: names that the features may have, such as ``'audio'``.
-        taken: the column of the transcripts, which is none of features.
+        taken: columns that are none of features, as the transcripts; nor are those that are
+            numbered alike, as ``text2`` where these are ``text1``.
 
     Raises:
         DataError: if one of the numbered columns is missing.
     """
     for base in bases:
+        whole = (base, *(base + end for end in _PATH_SUFFIXES))
         for name in names:
-            if name != taken and name.lower() in (base, *(base + end for end in _PATH_SUFFIXES)):
+            if name not in taken and name.lower() in whole:
                 return FeatureColumns(name, [])
         pattern = re.compile(re.escape(base) + r"_?(\d{1,6})", re.IGNORECASE)
         numbers = {int(m[1]): name for name in names if (m := pattern.fullmatch(name))}
-        if numbers:
+        if numbers and not any(name in taken for name in numbers.values()):
             first, last = min(numbers), max(numbers)
             missing = sorted(set(range(first, last + 1)) - set(numbers))
             if missing or first > 1:
@@ -66,13 +71,41 @@ def find_features(
     return None
 
 
-def holds_features(where: FeatureColumns, columns: Mapping[str, Column]) -> bool:
-    """Whether the columns hold features, and not, say, the paths of recordings."""
+def may_hold_features(where: FeatureColumns, first: Mapping[str, Any]) -> bool:
+    """Whether the ``first`` cells of the columns may be features, and not objects or recordings.
+
+    What is no number but has no letters either, as one with a decimal comma, is meant as one.
+    """
+    values = [first.get(name) for name in where.names]
+    if where.numbered:
+        return any(
+            is_number(value) or (isinstance(value, str) and not any(map(str.isalpha, value)))
+            for value in values
+        )
+    return not any(
+        isinstance(value[0], str | dict)
+        if isinstance(value, list) and value
+        else isinstance(value, dict | bytes)
+        for value in values
+    )
+
+
+def find_misfit(where: FeatureColumns, columns: Mapping[str, Column]) -> str:
+    """The first text that shows that the columns hold, say, paths of recordings; empty for none.
+
+    Texts are features if all are lists, or one is the path of a ``.npy`` file.
+    """
     if where.numbered or not isinstance(columns[where.column], list):
-        return True
-    texts = [value.strip() for value in columns[where.column] if isinstance(value, str)]
-    texts = [text for text in texts if not _is_missing(text)]
-    return not texts or any(text.startswith("[") or text.endswith(".npy") for text in texts)
+        return ""
+    texts = [
+        (row, value.strip())
+        for row, value in enumerate(columns[where.column], 1)
+        if isinstance(value, str) and not is_missing(value)
+    ]
+    if any(text.endswith(".npy") for _, text in texts):
+        return ""
+    others = (f"{shown(text, 40)} in row {row}" for row, text in texts if not text.startswith("["))
+    return next(others, "")
 
 
 def features_of(
@@ -111,15 +144,11 @@ def _numbered(values: NDArray[np.float32]) -> RaggedArray:
 
 
 def _is_path(text: str) -> bool:
-    return not _is_missing(text) and not text.lstrip().startswith("[")
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
+    return not is_missing(text) and not text.lstrip().startswith("[")
 
 
 def _path_of(value: Any, folder: Path, anywhere: bool) -> Path | None:
-    if _is_missing(value):
+    if is_missing(value):
         return None
     if not isinstance(value, str) or "\0" in value:
         raise DataError(f"{value!r} is no path of a .npy file")
@@ -143,7 +172,7 @@ def _lists(name: str, values: Sequence[Any]) -> ArrayList:
 
 def _array(where: str, value: Any) -> NDArray[np.float32]:
     """One sequence (T, D) of a list of lists, a list, its text as JSON, or nothing."""
-    if _is_missing(value):
+    if is_missing(value):
         value = None
     if isinstance(value, str):
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +13,16 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.features import RaggedArray
 from pgf_plugin.datasets.formats.npy import check_expansion
 from pgf_plugin.datasets.formats.parquet_footer import read_contents
-from pgf_plugin.datasets.formats.table_files import Column
+from pgf_plugin.datasets.formats.table_files import (
+    Column,
+    check_repeated,
+    is_missing,
+    parse_column,
+)
 from pgf_plugin.datasets.sequences import offsets_of
 from pgf_plugin.errors import DataError
 
+_FIRST_ROWS = 64
 _MALFORMED = (pa.ArrowException, OSError, ValueError)
 
 
@@ -37,11 +44,13 @@ class ParquetFile:
             check_expansion(contents.bytes, path.stat().st_size)
             with pq.ParquetFile(path) as file:
                 self.names = list(file.schema_arrow.names)
-                self._texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+                leaves = [file.schema.column(number) for number in range(len(file.schema))]
+                self._texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
         except _MALFORMED as error:
             raise self._unreadable(error) from error
+        check_repeated(path, self.names)
 
     def read(self, columns: Sequence[str], numbers: Sequence[str]) -> Mapping[str, Column]:
         """Read ``columns``; those in ``numbers`` as float32, lists as sequences."""
@@ -53,7 +62,7 @@ class ParquetFile:
             return {
                 name: self._numbers(name, table[name])
                 if name in numbers
-                else self._values(name, table[name].combine_chunks())
+                else self._values(name, table[name])
                 for name in columns
             }
         except DataError:
@@ -61,23 +70,37 @@ class ParquetFile:
         except _MALFORMED as error:
             raise self._unreadable(error) from error
 
-    def _numbers(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float32]:
-        if not _is_number(column.type):
-            kind = "text" if name in self._texts else column.type
-            raise DataError(f"{self.path}: {name} must hold numbers, got {kind}")
-        return column.cast(pa.float32(), safe=False).to_numpy()
+    def first_values(self, columns: Sequence[str]) -> Mapping[str, Any]:
+        """The first cell of each of ``columns`` that is filled, among the first rows."""
+        if not columns:
+            return {}
+        try:
+            with pq.ParquetFile(self.path, read_dictionary=self._texts) as file:
+                batch = next(file.iter_batches(_FIRST_ROWS, columns=list(columns)), None)
+            return {} if batch is None else {name: _first_filled(batch[name]) for name in columns}
+        except _MALFORMED as error:
+            raise self._unreadable(error) from error
 
-    def _values(self, name: str, column: pa.Array) -> Column:
-        if isinstance(column, pa.ChunkedArray):  # of no chunk, or of dictionaries that differ
-            column = pa.concat_arrays(column.unify_dictionaries().chunks)
-        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
-            lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
+    def _numbers(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float32]:
+        if _is_number(column.type):
+            return column.cast(pa.float32(), safe=False).to_numpy()
+        return parse_column(self.path, name, self._cells(_joined(column)))
+
+    def _values(self, name: str, column: pa.ChunkedArray) -> Column:
+        array = _joined(column)
+        if _is_list(array.type) and _text_of(_flat(array)) is None:
+            return self._sequences(name, array)
+        return self._cells(array)
+
+    def _cells(self, column: pa.Array) -> list[Any]:
+        """The values as Python has them, once it is known that their texts are not too many."""
+        texts = _text_of(_flat(column))
+        if texts is not None:
+            lengths = pc.take(pc.binary_length(texts.dictionary), texts.indices)
             try:
                 check_expansion(pc.sum(lengths).as_py() or 0, self.path.stat().st_size)
             except DataError as error:
                 raise DataError(f"{self.path}: {error}") from None
-        if _is_list(column.type):
-            return self._sequences(name, column)
         return column.to_pylist()
 
     def _sequences(self, name: str, column: pa.Array) -> RaggedArray:
@@ -101,6 +124,31 @@ class ParquetFile:
         return DataError(
             f"{self.path} cannot be read as Parquet ({error}): it is truncated, or no Parquet file"
         )
+
+
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    joined = column.combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):  # of no chunk, or of dictionaries that differ
+        return pa.concat_arrays(joined.unify_dictionaries().chunks)
+    return joined
+
+
+def _first_filled(column: pa.Array) -> Any:
+    cells = (cell.as_py() for cell in column)  # one at a time: each may be long
+    return next((cell for cell in cells if not is_missing(cell)), None)
+
+
+def _flat(column: pa.Array) -> pa.Array:
+    """What the lists hold, or what the column holds where it has no lists."""
+    while _is_list(column.type):
+        column = column.flatten()
+    return column
+
+
+def _text_of(column: pa.Array) -> pa.DictionaryArray | None:
+    kind = column.type
+    texts = pa.types.is_dictionary(kind) and _is_text(kind.value_type)
+    return column if texts else None
 
 
 def _lengths(column: pa.Array) -> NDArray[np.int64]:
