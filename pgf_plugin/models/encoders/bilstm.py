@@ -57,6 +57,7 @@ class BiLSTMEncoder(nn.Module):
         self.second = nn.LSTM(2 * hidden, hidden, bidirectional=True, batch_first=True)
         self.padded = _PaddedEncoders([self])
 
+    @torch.compiler.disable  # which knows no LSTM, and would begin anew for each length
     def forward(self, sequence: MaskedSequence) -> Tensor:
         """Encode (B, T, D_in) as (B, 4 H): per direction, the first LSTM's state, the second's.
 
@@ -94,6 +95,7 @@ class BiLSTMEncoders(nn.ModuleDict):
         several = len(encoders) > 1
         self.padded = _PaddedEncoders(list(encoders.values())) if several and small else None
 
+    @torch.compiler.disable
     def forward(self, sequences: Mapping[str, MaskedSequence]) -> dict[str, Tensor]:
         """Encode each (B, T, D_in) as (B, 4 H), see :meth:`BiLSTMEncoder.forward`."""
         given = [sequences[name] for name in self]
