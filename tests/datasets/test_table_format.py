@@ -288,6 +288,7 @@ def test_parquet_bombs(tmp_path, name, schema):
 EXCEL = {
     "columns without names": "id,text,label,split,,\na,x,1,train,,\nb,y,2,test, ,\n",
     "the separator": "sep=;\r\nid;text;label;split\r\na;x;1;train\r\nb;y;2;test\r\n",
+    "rows of nothing": "id,text,label,split\na,x,1,train\nb,y,2,test\n,,,\n,,,\n",
     "the separator in quotes": '"sep=|"\nid|text|label|split\na|x|1|train\nb|y|2|test\n',
     "empty lines": "\n\r\nid;text;label;split\na;x;1;train\nb;y;2;test\n",
     "empty cells": ";;;\n\nid;text;label;split\na;x;1;train\nb;y;2;test\n",

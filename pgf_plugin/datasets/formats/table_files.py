@@ -203,7 +203,7 @@ class CsvFile:
                         "quotation marks"
                     )
                 before = reader.line_num
-                if row:
+                if any(map(str.strip, row)):  # spreadsheets write rows of nothing below the last
                     yield reader.line_num, row
         except csv.Error as error:
             advice = (
