@@ -1,6 +1,7 @@
 """PGF blocks and LoRA inside any model, by the names of its layers, without touching its code."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from mmengine.model import BaseModel
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from pgf_plugin.errors import check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
 from pgf_plugin.models.build import ComponentConfig, build_module, one_each
+from pgf_plugin.models.fast_path import has_fast_path, without_fast_path
 from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
 from pgf_plugin.models.layer_hooks import LayerHooks
 from pgf_plugin.models.name_patterns import describe_stacks, match_names
@@ -29,6 +31,9 @@ class PGFWrapper(BaseModel):
     prediction is bit for bit the wrapped model's. With steps, an untrained block scales the states
     by its gate, 0.95 unless ``block=dict(type='PGFBlock', gate=dict(type='PGFGate', init_bias=…))``
     says otherwise.
+
+    In eval mode, torch's own transformer layers are computed part by part, as in training: their
+    fast path knows neither LoRA nor blocks, and rounds otherwise.
 
     Activation checkpointing belongs inside the layers; around them it is refused, because the
     blocks are not known in the backward pass.
@@ -110,6 +115,8 @@ class PGFWrapper(BaseModel):
         self.hidden_size = hidden_size
         self.blocks = self._build_blocks(block)
         self.hooks = LayerHooks(self.model, self.layer_names, self.blocks, self.hidden_size)
+        changed = bool(self.layer_names) or lora is not None
+        self._leaves_fast_path = changed and has_fast_path(self.model)
         self.loss = self._build_loss(loss)
         self.feature_dims = {} if self.bank is None else self.call.feature_dims
         if not self.call.is_base_model:
@@ -180,7 +187,8 @@ class PGFWrapper(BaseModel):
         check_one_of("mode", mode, MODES)
         check_outputs(self, outputs)
         bank = None if self.bank is None else self.bank(self.call.bank(inputs))
-        with self.hooks.acting(bank, outputs, self.training) as collected:
+        in_parts = without_fast_path() if self._leaves_fast_path else nullcontext()
+        with in_parts, self.hooks.acting(bank, outputs, self.training) as collected:
             answer = self.call.run(self.model, inputs, data_samples, mode)
         if self.loss is None:
             return answer
