@@ -5,15 +5,17 @@ from contextlib import nullcontext
 from typing import Any
 
 from mmengine.model import BaseModel
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_bool, check_one_of
+from pgf_plugin.errors import ConfigError, check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
 from pgf_plugin.models.build import ComponentConfig, build_module, one_each
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.fast_path import has_fast_path, without_fast_path
 from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
 from pgf_plugin.models.layer_hooks import LayerHooks
-from pgf_plugin.models.name_patterns import describe_stacks, match_names
+from pgf_plugin.models.name_patterns import check_called, describe_stacks, match_names
 from pgf_plugin.models.peft.adapt import adapt
 from pgf_plugin.models.wrapped_call import BankInputs, WrappedCall
 from pgf_plugin.registry import MODELS
@@ -71,10 +73,12 @@ class PGFWrapper(BaseModel):
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
 
     Raises:
-        ValueError: for a pattern that matches nothing, a width that cannot be found; on a call, for
-            states of another shape; in training, for a layer that is checkpointed or runs under
-            ``torch.no_grad()``, and for one that none of the first 32 calls reached. (A layer may
-            be left out of some, as by LayerDrop, and of any in eval mode, as by an early exit.)
+        ValueError: for a pattern that matches nothing, a part of torch's attention that is never
+            called, or a part of an encoder whose ``cache_frozen`` keeps what it gives; for a width
+            that cannot be found; on a call, for states of another shape; in training, for a layer
+            that is checkpointed or runs under ``torch.no_grad()``, and for one that none of the
+            first 32 calls reached. (A layer may be left out of some, as by LayerDrop, and of any in
+            eval mode, as by an early exit.)
 
     Attributes:
         layer_names: names of the layers that a block follows, in their order.
@@ -109,6 +113,7 @@ class PGFWrapper(BaseModel):
             self.model, feature_dims or {}, bank_inputs, model_inputs, prediction_key
         )
         adapt(self.model, freeze=freeze, lora=lora, head=head, trainable=trainable)
+        _check_not_cached(self.model, self.layer_names)
         self.bank = None
         if feature_dims and self.layer_names:
             self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
@@ -205,7 +210,8 @@ def _find_layers(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
     """Names of the chosen layers.
 
     Raises:
-        ValueError: for a pattern that matches nothing, or a list of layers itself.
+        ValueError: for a pattern that matches nothing, a list of layers itself, or a part of
+            torch's attention that is never called.
     """
     names = [name for name, _ in model.named_modules() if name]
     hint = describe_stacks(model)
@@ -216,7 +222,26 @@ def _find_layers(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
                 f"layers: {name!r} is a list of modules, not a layer: write '{name}.*' for those "
                 f"in it.{hint}"
             )
+    check_called("layers", found, model)
     return found
+
+
+def _check_not_cached(model: nn.Module, layer_names: Sequence[str]) -> None:
+    """Refuse blocks and LoRA in layers whose states are kept: they would never learn.
+
+    Raises:
+        ConfigError: naming the first such part.
+    """
+    encoders = (module for module in model.modules() if isinstance(module, HFTextEncoder))
+    cached = set().union(*(encoder.cached_modules() for encoder in encoders))
+    adapted = [name for name, module in model.named_modules() if isinstance(module, LoraLayer)]
+    for key, names in (("layers", layer_names), ("lora.targets", adapted)):
+        for name in names:
+            if model.get_submodule(name) in cached:
+                raise ConfigError(
+                    f"{key}: {name!r} is one of the frozen parts that cache_frozen of the encoder "
+                    "runs once an utterance, in which nothing can learn: leave cache_frozen out"
+                )
 
 
 def _width_of(model: nn.Module) -> int:
