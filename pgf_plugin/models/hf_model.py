@@ -23,7 +23,7 @@ def HFModel(  # noqa: N802 - the name that a config has for the class it builds
 
     Hugging Face's constructors take a config object, which a config file cannot hold; this takes
     what a config file can, and reads no weight where parameters are only counted. Nothing is
-    frozen here.
+    frozen here, and a checkpoint holds the whole model, also where the wrapper freezes it.
 
     Args:
         auto_class: transformers' class that builds it, such as

@@ -66,6 +66,31 @@ def describe_stacks(module: nn.Module) -> str:
     return f" Stacks of layers: {', '.join(stacks[:_SHOWN_NAMES])}." if stacks else ""
 
 
+def check_called(key: str, names: Collection[str], model: nn.Module) -> None:
+    """Refuse parts of ``nn.MultiheadAttention``, which reads their weights and calls none of them.
+
+    Args:
+        key: what chose the parts.
+        names: names of modules of ``model``.
+        model: the model.
+
+    Raises:
+        ValueError: naming such parts, to which no hook and no LoRA would make a difference.
+    """
+    parts = [
+        name
+        for name in names
+        if type(model.get_submodule(name.rpartition(".")[0])).forward
+        is nn.MultiheadAttention.forward
+    ]
+    if parts:
+        raise ValueError(
+            f"{key}: nn.MultiheadAttention reads the weights of {', '.join(map(repr, parts))} and "
+            "does not call them, so that what is put there would change nothing. Choose the "
+            "attention itself or the layer around it for a block, other linear maps for LoRA"
+        )
+
+
 def _matcher(key: str, pattern: str) -> Callable[[str], bool]:
     check_text(f"a pattern of {key}", pattern)
     if not pattern.startswith(REGULAR):

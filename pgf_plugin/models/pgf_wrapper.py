@@ -1,25 +1,25 @@
 """PGF blocks and LoRA inside any model, by the names of its layers, without touching its code."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-import torch
 from mmengine.model import BaseModel
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_bool, check_one_of
+from pgf_plugin.errors import ConfigError, check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
 from pgf_plugin.models.build import ComponentConfig, build_module, one_each
-from pgf_plugin.models.encoders.hf_text import intercept
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
+from pgf_plugin.models.fast_path import has_fast_path, without_fast_path
 from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
-from pgf_plugin.models.name_patterns import describe_stacks, match_names
+from pgf_plugin.models.layer_hooks import LayerHooks
+from pgf_plugin.models.name_patterns import check_called, describe_stacks, match_names
 from pgf_plugin.models.peft.adapt import adapt
 from pgf_plugin.models.wrapped_call import BankInputs, WrappedCall
 from pgf_plugin.registry import MODELS
-from pgf_plugin.structures import MaskedSequence, MSADataSample, MSAOutput
+from pgf_plugin.structures import MSADataSample, MSAOutput
 
 _WIDTHS = ("hidden_size", "embed_dim", "embed_dims", "dim", "d_model")
 
@@ -33,6 +33,12 @@ class PGFWrapper(BaseModel):
     prediction is bit for bit the wrapped model's. With steps, an untrained block scales the states
     by its gate, 0.95 unless ``block=dict(type='PGFBlock', gate=dict(type='PGFGate', init_bias=…))``
     says otherwise.
+
+    In eval mode, torch's own transformer layers are computed part by part, as in training: their
+    fast path knows neither LoRA nor blocks, and rounds otherwise.
+
+    Activation checkpointing belongs inside the layers; around them it is refused, because the
+    blocks are not known in the backward pass.
 
     The wrapped model is a plain module (Hugging Face, timm), which is called with the entries of
     the batch that its ``forward`` names and returns scores (B, n_out); or a ``BaseModel`` of
@@ -67,8 +73,12 @@ class PGFWrapper(BaseModel):
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
 
     Raises:
-        ValueError: for a pattern that matches nothing, a width that cannot be found; on a call, for
-            states of another shape.
+        ValueError: for a pattern that matches nothing, a part of torch's attention that is never
+            called, or a part of an encoder whose ``cache_frozen`` keeps what it gives; for a width
+            that cannot be found; on a call, for states of another shape; in training, for a layer
+            that is checkpointed or runs under ``torch.no_grad()``, and for one that none of the
+            first 32 calls reached. (A layer may be left out of some, as by LayerDrop, and of any in
+            eval mode, as by an early exit.)
 
     Attributes:
         layer_names: names of the layers that a block follows, in their order.
@@ -103,10 +113,15 @@ class PGFWrapper(BaseModel):
             self.model, feature_dims or {}, bank_inputs, model_inputs, prediction_key
         )
         adapt(self.model, freeze=freeze, lora=lora, head=head, trainable=trainable)
+        _check_not_cached(self.model, self.layer_names)
         self.bank = None
         if feature_dims and self.layer_names:
             self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
-        self.blocks = self._build_blocks(block, hidden_size)
+        self.hidden_size = hidden_size
+        self.blocks = self._build_blocks(block)
+        self.hooks = LayerHooks(self.model, self.layer_names, self.blocks, self.hidden_size)
+        changed = bool(self.layer_names) or lora is not None
+        self._leaves_fast_path = changed and has_fast_path(self.model)
         self.loss = self._build_loss(loss)
         self.feature_dims = {} if self.bank is None else self.call.feature_dims
         if not self.call.is_base_model:
@@ -114,12 +129,10 @@ class PGFWrapper(BaseModel):
             self.available_outputs = outputs_of_blocks(self.blocks, usual)
         self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
-    def _build_blocks(
-        self, block: ComponentConfig | None, hidden_size: int | None
-    ) -> nn.ModuleList:
+    def _build_blocks(self, block: ComponentConfig | None) -> nn.ModuleList:
         if not self.layer_names:
             return nn.ModuleList()
-        self.hidden_size = hidden_size or _width_of(self.model)
+        self.hidden_size = self.hidden_size or _width_of(self.model)
         bank_width = None if self.bank is None else self.bank.width
         config = one_each("model.block", block or {"type": "PGFBlock"}, len(self.layer_names))
         return nn.ModuleList(
@@ -179,7 +192,8 @@ class PGFWrapper(BaseModel):
         check_one_of("mode", mode, MODES)
         check_outputs(self, outputs)
         bank = None if self.bank is None else self.bank(self.call.bank(inputs))
-        with self._blocks_in_place(bank, outputs) as collected:
+        in_parts = without_fast_path() if self._leaves_fast_path else nullcontext()
+        with in_parts, self.hooks.acting(bank, outputs, self.training) as collected:
             answer = self.call.run(self.model, inputs, data_samples, mode)
         if self.loss is None:
             return answer
@@ -191,52 +205,13 @@ class PGFWrapper(BaseModel):
         named = {name: tuple(collected[name]) for name in outputs}
         return MSAOutput(prediction=prediction, **named)  # type: ignore[arg-type]
 
-    @contextmanager
-    def _blocks_in_place(
-        self, bank: MaskedSequence | None, outputs: Collection[str]
-    ) -> Iterator[dict[str, list[Tensor]]]:
-        """Let each layer hand on what its block makes of its states; collect the outputs."""
-        collected: dict[str, list[Tensor]] = defaultdict(list)
-
-        def refine(name: str, block: nn.Module, number: int, hidden: Any) -> Tensor:
-            self._check_states(name, hidden, bank)
-            refined, asked = block(hidden, bank, outputs)
-            for key, value in asked.items():
-                collected[key].append(value)
-            if bank is None:
-                return refined
-            has_key = bank.mask.any(dim=1)[:, None, None]  # (B, 1, 1)
-            return torch.where(has_key, refined, hidden)
-
-        with ExitStack() as hooks:
-            places = zip(self.layer_names, self.blocks, strict=True)
-            for number, (name, block) in enumerate(places):
-                hook = intercept(number, partial(refine, name, block))
-                handle = self.model.get_submodule(name).register_forward_hook(hook)
-                hooks.callback(handle.remove)
-            yield collected
-
-    def _check_states(self, name: str, hidden: Any, bank: MaskedSequence | None) -> None:
-        shape = tuple(hidden.shape) if isinstance(hidden, Tensor) else ()
-        if len(shape) != 3 or shape[-1] != self.hidden_size:
-            got = f"a tensor of shape {shape}" if shape else type(hidden).__name__
-            raise ValueError(
-                f"layers: {name!r} of {self.call.called} returns {got}, and a block takes states "
-                f"(B, L, {self.hidden_size}), or a tuple that begins with them. Choose other "
-                "layers, or set hidden_size to their width"
-            )
-        if bank is not None and len(bank.mask) != shape[0]:
-            raise ValueError(
-                f"layers: {name!r} returns states of {shape[0]} samples, and the bank has "
-                f"{len(bank.mask)}: choose layers that keep (B, L, D)"
-            )
-
 
 def _find_layers(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
     """Names of the chosen layers.
 
     Raises:
-        ValueError: for a pattern that matches nothing, or a list of layers itself.
+        ValueError: for a pattern that matches nothing, a list of layers itself, or a part of
+            torch's attention that is never called.
     """
     names = [name for name, _ in model.named_modules() if name]
     hint = describe_stacks(model)
@@ -247,7 +222,26 @@ def _find_layers(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
                 f"layers: {name!r} is a list of modules, not a layer: write '{name}.*' for those "
                 f"in it.{hint}"
             )
+    check_called("layers", found, model)
     return found
+
+
+def _check_not_cached(model: nn.Module, layer_names: Sequence[str]) -> None:
+    """Refuse blocks and LoRA in layers whose states are kept: they would never learn.
+
+    Raises:
+        ConfigError: naming the first such part.
+    """
+    encoders = (module for module in model.modules() if isinstance(module, HFTextEncoder))
+    cached = set().union(*(encoder.cached_modules() for encoder in encoders))
+    adapted = [name for name, module in model.named_modules() if isinstance(module, LoraLayer)]
+    for key, names in (("layers", layer_names), ("lora.targets", adapted)):
+        for name in names:
+            if model.get_submodule(name) in cached:
+                raise ConfigError(
+                    f"{key}: {name!r} is one of the frozen parts that cache_frozen of the encoder "
+                    "runs once an utterance, in which nothing can learn: leave cache_frozen out"
+                )
 
 
 def _width_of(model: nn.Module) -> int:

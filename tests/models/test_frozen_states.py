@@ -5,8 +5,17 @@ import pickle
 
 import pytest
 import torch
-from random_batch import DIMS, architecture, labelled, perturbed, random_inputs, select
+from random_batch import (
+    DIMS,
+    architecture,
+    labelled,
+    perturbed,
+    random_inputs,
+    select,
+    without_gradient,
+)
 
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.models.build import build_module
 from pgf_plugin.models.encoders.frozen_states import without_frozen_states
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
@@ -238,3 +247,51 @@ def test_a_model_that_changes_the_embeddings_is_refused(inputs):
     model = build_model("MAGBert", cache_frozen=True, model={"head": None})
     with pytest.raises(ValueError, match="changes what they receive: leave cache_frozen out"):
         model(inputs)
+
+
+def build_wrapper(layers=(), lora=None, **settings):
+    """PGFWrapper around an encoder whose layers are kept, below the second."""
+    at = "encoder.encoder.encoder.layer"
+    return build_module(
+        {
+            "type": "PGFWrapper",
+            "model": {
+                "type": "TextOnlyNet",
+                "encoder": encoder_config(**{"cache_frozen": True, **settings}),
+                "head": {"type": "MSARegressionHead", "dropout": 0.0},
+            },
+            "layers": [f"{at}.{layer}" for layer in layers],
+            "lora": lora and {"targets": f"{at}.{lora}", "rank": 2},
+            "feature_dims": DIMS,
+            "hidden_size": 16,
+            "head": "head.**",
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"layers": ["*"]}, "layers"),
+        ({"layers": ["1.output.dense"]}, "layers"),
+        ({"lora": "[01].attention.self.query"}, r"lora\.targets"),
+        ({"layers": ["2"], "lora_rank": None, "lora_start_layer": 0}, "layers"),
+    ],
+    ids=str,
+)
+def test_a_wrapper_puts_nothing_into_layers_that_are_kept(changes, key):
+    with pytest.raises(ConfigError, match=rf"^{key}: 'encoder\..* of the frozen parts that cache"):
+        build_wrapper(**changes)
+    build_wrapper(**changes, cache_frozen=False)
+
+
+def test_a_wrapper_puts_blocks_and_lora_above_them(inputs):
+    predictions = []
+    for cache_frozen in (True, False):
+        torch.manual_seed(0)
+        model = build_wrapper([2], "2.attention.output.dense", cache_frozen=cache_frozen)
+        perturbed(model, 0.1)
+        sum(model(inputs, labelled(4), mode="loss").values()).backward()
+        assert without_gradient(model) == []
+        predictions.append(model.eval()(inputs).prediction)
+    assert torch.allclose(*predictions, atol=1e-5)

@@ -2,7 +2,7 @@
 
 import pytest
 from random_batch import DIMS, random_inputs
-from wrapped import ADAPTED, IMAGE, TEXT, TheirModel, TupleNet, build, inputs_for
+from wrapped import ADAPTED, IMAGE, TEXT, TheirModel, TorchNet, TupleNet, build, inputs_for
 
 from pgf_plugin.config import check_config
 
@@ -42,6 +42,25 @@ def test_a_config_that_cannot_be_is_told_by_the_constructor_and_by_check(changes
         build(TEXT, **changes)
     (problem, *_) = check_config({"model": {**TEXT, **changes}})
     assert problem.key.startswith("model")
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("layers", {"layers": "stack.layers.*.self_attn.*"}),
+        ("layers", {"layers": "**.out_proj"}),
+        (
+            r"lora\.targets",
+            {"layers": [], "lora": {"targets": "stack.layers.*.self_attn.out_proj"}},
+        ),
+        (r"lora\.targets", {"layers": [], "lora": {"targets": "stack.**"}}),
+    ],
+    ids=str,
+)
+def test_parts_that_torch_reads_and_does_not_call(key, changes):
+    parts = r"'stack\.layers\.0\.self_attn\.out_proj', 'stack\.layers\.1\.self_attn\.out_proj'"
+    with pytest.raises(ValueError, match=rf"^{key}: nn.MultiheadAttention reads .* of {parts} and"):
+        build(PLAIN, model=TorchNet(), **changes)
 
 
 @pytest.mark.parametrize("config", [ADAPTED, IMAGE], ids=["text", "image"])

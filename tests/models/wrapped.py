@@ -104,6 +104,47 @@ class TheirModel(BaseModel):
         return data_samples if mode == "predict" else scores
 
 
+class StepNet(nn.Module):
+    """Lets ``run`` call each of its layers, and has one that it never calls."""
+
+    def __init__(self, run=lambda layer, states: layer(states)):
+        super().__init__()
+        self.enter = nn.Linear(12, 6)
+        self.stack = nn.ModuleList(nn.Sequential(nn.Linear(6, 6), nn.Tanh()) for _ in range(2))
+        self.unused = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 1)
+        self.run = run
+
+    def forward(self, text):
+        states = self.enter(text)
+        for layer in self.stack:
+            states = self.run(layer, states)
+        return self.out(states.mean(1))
+
+
+class TorchNet(nn.Module):
+    """torch's own transformer layers, in their ``stack`` or one by one, without dropout."""
+
+    def __init__(self, stacked=True, norm_first=False):
+        super().__init__()
+        self.enter = nn.Linear(12, 8)
+        layer = nn.TransformerEncoderLayer(
+            8, 2, 16, dropout=0.0, batch_first=True, norm_first=norm_first
+        )
+        self.stack = nn.TransformerEncoder(layer, 2, enable_nested_tensor=not norm_first)
+        self.out = nn.Linear(8, 1)
+        self.stacked = stacked
+
+    def forward(self, text, attention_mask):
+        states, padded = self.enter(text), attention_mask == 0
+        if self.stacked:
+            states = self.stack(states, src_key_padding_mask=padded)
+        else:
+            for layer in self.stack.layers:
+                states = layer(states, src_key_padding_mask=padded)
+        return self.out(states[:, 0])
+
+
 def build(config, seed=0, **changes):
     torch.manual_seed(seed)
     return build_module({**config, **changes})

@@ -201,6 +201,13 @@ class HFTextEncoder(TrainedStateModule):
         if self.caches_frozen:
             check_frozen_below(start_layer, self.first_trained)
 
+    def cached_modules(self) -> set[nn.Module]:
+        """The parts that ``cache_frozen`` runs once an utterance, empty without it."""
+        if not self.caches_frozen:
+            return set()
+        run = self.stack.layers(self.encoder)[self.first_trained :].modules()
+        return set(self.encoder.modules()) - set(run)
+
     def _frozen_depth(
         self,
         after_layer: AfterLayer | None,

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from pgf_plugin.errors import check_fraction, check_one_of, check_positive, check_positive_int
-from pgf_plugin.models.name_patterns import describe_stacks, match_names
+from pgf_plugin.models.name_patterns import check_called, describe_stacks, match_names
 from pgf_plugin.models.peft.lora import inject_lora_at
 
 _LORA_KEYS = ("targets", "rank", "alpha", "dropout")
@@ -34,7 +34,8 @@ def adapt(
         trainable: patterns of names of further parameters that train.
 
     Raises:
-        ValueError: for a pattern that matches nothing, or a setting of LoRA that is not allowed.
+        ValueError: for a pattern that matches nothing, a setting of LoRA that is not allowed, or
+            LoRA in a part that is never called.
     """
     names = [name for name, _ in model.named_parameters()]
     of_head = [model.get_parameter(name) for name in match_names("head", head, names)]
@@ -76,6 +77,7 @@ def _put_lora(model: nn.Module, lora: Mapping[str, Any]) -> None:
     targets = match_names("lora.targets", lora["targets"], linear, hint)
     if not targets:
         raise ValueError(f"lora.targets must name at least one linear map, got {lora['targets']!r}")
+    check_called("lora.targets", targets, model)
     rank = check_positive_int("lora.rank", lora.get("rank", 8))
     alpha = rank if lora.get("alpha") is None else check_positive("lora.alpha", lora["alpha"])
     dropout = check_fraction("lora.dropout", lora.get("dropout", 0.0))
