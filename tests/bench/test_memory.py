@@ -41,6 +41,7 @@ def hungry(config_file):
     config_file.write_text(config_file.read_text() + MORE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["loss", "predict"])
 def test_a_trial_begins_anew_in_parts_that_fit(run, hungry, on):
     result, printed = run(cfg_options={"model.on": on})
@@ -58,6 +59,7 @@ def test_a_trial_begins_anew_in_parts_that_fit(run, hungry, on):
     assert config.val_dataloader.batch_size == config.test_dataloader.batch_size == 2
 
 
+@pytest.mark.slow
 def test_a_trial_that_never_fits_is_recorded(run, hungry):
     result, printed = run(cfg_options={"model.most": 0})
     (trial,) = result.results

@@ -83,6 +83,7 @@ def trial_of(folder: Path, fingerprint: str | None = None) -> Trial:
     return Trial("Mean", 0, Config(), folder, fingerprint or begun)
 
 
+@pytest.mark.slow
 def test_a_trial_goes_on_and_says_so(undisturbed, tmp_path):
     bench = BenchCommand(tmp_path)
     status, _ = bench(f"45 {int(signal.SIGKILL)} Mean/")
@@ -107,6 +108,7 @@ def test_a_trial_goes_on_and_says_so(undisturbed, tmp_path):
     assert not (bench.work_dir / ".pgf_owner.json").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_curve_keeps_the_epochs_of_its_validations(tmp_path):
     bench = BenchCommand(tmp_path, "train_cfg.update(val_interval=3)\n")
     status, printed = bench(f"45 {int(signal.SIGKILL)} Mean/")

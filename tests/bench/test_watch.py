@@ -45,6 +45,7 @@ def test_a_bench_is_seen_while_it_runs_and_after_it_was_killed(tmp_path, capsys)
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_took_the_number_of_a_killed_one_is_not_the_bench(tmp_path, capsys):
     bench = BenchCommand(tmp_path, SLOW)
     driver = bench.start()

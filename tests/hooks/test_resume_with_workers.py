@@ -93,6 +93,7 @@ def test_killed_runs_end_as_the_undisturbed_one(seed, command, undisturbed, tmp_
     assert_same(outcome(tmp_path, f"epoch_{EPOCHS}.pth"), undisturbed)
 
 
+@pytest.mark.slow
 def test_noise_that_workers_draw_is_resumed(tmp_path):
     """Drawn from the global generators of workers that are new in each epoch."""
     overrides = {"train_dataloader": loader(3 * STEPS, shuffle=True, num_workers=2)}

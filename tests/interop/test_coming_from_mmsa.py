@@ -234,6 +234,7 @@ def small(command: str) -> list[str]:
     return [f"{each}.{name}=20" for each in steps for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", [name for name in PAGE.sections if PAGE.commands(name)])
 def test_the_commands_of_a_section(section, folder, capsys):
     PAGE.write_files(section, folder)

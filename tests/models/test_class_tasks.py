@@ -132,6 +132,7 @@ def test_numbers_of_classes_are_not_cut_again(number):
     assert to_classes(labels - 1, number, (-3, 3)).max() <= number - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "metric", "columns"),
     [

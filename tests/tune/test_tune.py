@@ -49,6 +49,7 @@ def best_score(folder):
     return torch.load(newest, weights_only=True)["message_hub"]["runtime_info"]["best_score"]
 
 
+@pytest.mark.slow
 def test_a_metric_that_rises_is_maximised(search):
     tune = search()
     assert tune("--cfg-options", "tune.metric=Corr")[0] == 0
@@ -63,6 +64,7 @@ def test_a_metric_that_rises_is_maximised(search):
     assert load_study(Config.fromfile(tune.config), tune.work_dir).trials[0].value == values[0]
 
 
+@pytest.mark.slow
 def test_a_training_by_iterations_is_counted_in_steps(search):
     loop = "train_cfg = dict(by_epoch=False, max_iters=8, val_interval=3)\n"
     tune = search('tune["space"] = {"optim_wrapper.optimizer.lr": [0.05, 0.01]}\n' + loop)
@@ -153,6 +155,7 @@ def test_no_trial_is_begun_after_the_timeout(search):
         assert len(tune.records()) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_of_another_search_or_of_a_later_version_is_refused(search):
     tune = search()
     assert tune("--trials", "1")[0] == 0
