@@ -29,6 +29,7 @@ from pgf_plugin.cli.options import (
 )
 from pgf_plugin.cli.test import print_metrics
 from pgf_plugin.config.load import dataset_nodes
+from pgf_plugin.config.slots import TEST_KEYS
 from pgf_plugin.errors import DataError
 from pgf_plugin.interop.mmsa import CONVERSIONS, ConvertedState, StateDict, convert_state_dict
 from pgf_plugin.interop.mmsa.conversion import DATASETS
@@ -38,7 +39,6 @@ from pgf_plugin.weights import Weights, read_weights, write_weights
 from pgf_plugin.weights_loading import fit_weights
 from pgf_plugin.work_dir import held
 
-_NEEDS = ("test_dataloader", "test_cfg", "test_evaluator")
 _ADVICE = (
     ". The default is MMSA's for MOSI, or for the data set in the file name: give --dataset, the "
     "sizes that differ, or --encoder where the BERT is no bert-base"
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     conversion = CONVERSIONS[name]
     dataset = args.dataset or dataset_of(path) or DATASETS[0]
     args.config = args.config or conversion.config_for(dataset)
-    cfg = checked_config_from(args, needs=_NEEDS)
+    cfg = checked_config_from(args, needs=TEST_KEYS)
     _use_data_file(cfg, args)
     fit_config(cfg, conversion, state)
     cfg.log_level = "WARNING"

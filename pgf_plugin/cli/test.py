@@ -8,11 +8,9 @@ from mmengine.runner import Runner
 
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from, existing_file
 from pgf_plugin.compat import complete_determinism
+from pgf_plugin.config.slots import TEST_KEYS
 from pgf_plugin.weights_loading import load_weights
 from pgf_plugin.work_dir import held
-
-TEST_NEEDS = ("test_dataloader", "test_cfg", "test_evaluator")
-"""Keys without which nothing can be tested."""
 
 
 def add_parser(commands) -> None:
@@ -29,7 +27,7 @@ def add_parser(commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Test the checkpoint and print its metrics as a table."""
     checkpoint = existing_file(args.checkpoint)
-    cfg = checked_config_from(args, needs=TEST_NEEDS)
+    cfg = checked_config_from(args, needs=TEST_KEYS)
     cfg.log_level = "WARNING"
     cfg.load_from, cfg.resume = None, False
     cfg.launcher = "none"  # that of the training, in the copy that it wrote

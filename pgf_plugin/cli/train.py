@@ -12,9 +12,9 @@ from mmengine.runner import Runner
 from pgf_plugin.checkpoint_files import begin_anew, find_resumable, newest_checkpoint
 from pgf_plugin.cli.going_on import run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
-from pgf_plugin.cli.test import TEST_NEEDS
 from pgf_plugin.config import config_error
 from pgf_plugin.config.device import check_device
+from pgf_plugin.config.slots import TEST_KEYS
 from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
@@ -70,7 +70,7 @@ def _train(args: argparse.Namespace, work_dir: list[str]) -> int:
         # The copy of the config that the runner wrote holds what the command line changed.
         written = Path(runner.work_dir, Path(cfg.filename).name)
         print(f"\nBest checkpoint: {best}")
-        if all(cfg.get(key) is not None for key in TEST_NEEDS):
+        if all(cfg.get(key) is not None for key in TEST_KEYS):
             files = (os.path.relpath(file) for file in (written, best))
             print(f"Test it: {shlex.join(['pgf', 'test', *files])}")
     return 0

@@ -64,9 +64,10 @@ TOP_LEVEL = (
     *("visualizer", "log_processor"),
 )
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
-TOGETHER = (
-    ("train_dataloader", "train_cfg", "optim_wrapper"),
-    ("val_dataloader", "val_cfg", "val_evaluator"),
-    ("test_dataloader", "test_cfg", "test_evaluator"),
-)
+TRAIN_KEYS = ("train_dataloader", "train_cfg", "optim_wrapper")
+VAL_KEYS = ("val_dataloader", "val_cfg", "val_evaluator")
+TEST_KEYS = ("test_dataloader", "test_cfg", "test_evaluator")
+"""What a runner needs to test."""
+
+TOGETHER = (TRAIN_KEYS, VAL_KEYS, TEST_KEYS)
 LOADER_KEYS = ("num_batch_per_epoch", "disable_subprocess_warning")

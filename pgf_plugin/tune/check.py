@@ -7,16 +7,14 @@ from mmengine.config import Config
 
 from pgf_plugin.config import Problem, apply_options, check_config
 from pgf_plugin.config.problem import unique
+from pgf_plugin.config.slots import TEST_KEYS, TRAIN_KEYS, VAL_KEYS
 from pgf_plugin.config.variables import variable_problem
 from pgf_plugin.errors import ConfigError, MissingExtraError, did_you_mean, shown
 from pgf_plugin.tune.settings import KEY, settings_problems
 from pgf_plugin.tune.space import Parameter, Space, parse_space
-from pgf_plugin.tune.trial_config import TEST_KEYS, base_config
+from pgf_plugin.tune.trial_config import base_config
 
-NEEDS = (
-    *("train_dataloader", "train_cfg", "optim_wrapper"),
-    *("val_dataloader", "val_cfg", "val_evaluator"),
-)
+NEEDS = (*TRAIN_KEYS, *VAL_KEYS)
 """Keys without which there is nothing to search."""
 
 _FIXED = {

@@ -7,10 +7,8 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.config import apply_options
+from pgf_plugin.config.slots import TEST_KEYS
 from pgf_plugin.tune.settings import KEY
-
-TEST_KEYS = ("test_dataloader", "test_cfg", "test_evaluator")
-"""What a trial has not: no search may look at the test set."""
 
 _OF_THE_SEARCH = (KEY, "work_dir", "experiment_name")
 
