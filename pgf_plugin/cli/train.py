@@ -14,7 +14,7 @@ from pgf_plugin.cli.going_on import run_interruptibly, same_command
 from pgf_plugin.cli.options import add_config, add_work_dir, checked_config_from
 from pgf_plugin.config import config_error
 from pgf_plugin.config.device import check_device
-from pgf_plugin.config.slots import TEST_KEYS
+from pgf_plugin.config.slots import TEST_KEYS, TRAIN_KEYS
 from pgf_plugin.launcher import LAUNCHERS, joined_processes
 from pgf_plugin.training import train
 from pgf_plugin.work_dir import held, is_first_process
@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, work_dir: list[str]) -> int:
-    needs = ("train_dataloader", "train_cfg", "optim_wrapper")
-    cfg = checked_config_from(args, needs=needs, seed=args.seed)
+    cfg = checked_config_from(args, needs=TRAIN_KEYS, seed=args.seed)
     if problems := list(check_device(cfg)):
         raise config_error(problems, args.config)
     if args.launcher is not None:

@@ -83,14 +83,7 @@ def text_encoder(model: nn.Module) -> HFTextEncoder | PrecomputedTextEncoder:
 def longest_text(model: nn.Module) -> int | None:
     """Tokens for which the text encoder of a model has positions; None where it has no bound."""
     encoder = text_encoder(model)
-    if not isinstance(encoder, HFTextEncoder):
-        return None
-    table = getattr(encoder.encoder.embeddings, "position_embeddings", None)
-    if not isinstance(table, nn.Embedding):
-        return None  # positions are relative
-    # RoBERTa and MPNet count positions from after the one of padding.
-    first = 0 if table.padding_idx is None else table.padding_idx + 1
-    return table.num_embeddings - first
+    return encoder.max_tokens if isinstance(encoder, HFTextEncoder) else None
 
 
 def check_length(label: str, model: nn.Module, tokens: int) -> None:

@@ -1,12 +1,14 @@
 """What the formats have in common: names of splits, and the published data sets."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import Sequences
+from pgf_plugin.errors import DataError
 
 
 class Published(NamedTuple):
@@ -38,6 +40,26 @@ _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
 _MISTAKES = 0.01
 """Share of labels up to which those outside a range are mistakes; more are of another scale."""
+
+
+def split_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The files in ``folder`` that hold one split each, by split, in the order of SPLIT_FILES.
+
+    Args:
+        folder: where they are, such as ``train.csv``.
+        suffixes: of the files, each with its dot.
+
+    Raises:
+        DataError: if there are two of one split.
+    """
+    files: dict[str, Path] = {}
+    for name in SPLIT_FILES:
+        found = [file for end in suffixes if (file := folder / f"{name}{end}").is_file()]
+        if len(found) > 1:
+            raise DataError(f"{folder} holds {[file.name for file in found]}: leave one of them")
+        if found:
+            files[name] = found[0]
+    return files
 
 
 def aligned_info(sequences: Iterable[Sequences]) -> dict[str, bool]:

@@ -21,13 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import SPLIT_FILES, aligned_info, describe_source
+from pgf_plugin.datasets.formats.known import (
+    SPLIT_FILES,
+    aligned_info,
+    describe_source,
+    split_files,
+)
 from pgf_plugin.datasets.formats.options import file_path
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
 from pgf_plugin.datasets.formats.texts import decode_id, decode_text, describe
 from pgf_plugin.datasets.sequences import ArrayList
 from pgf_plugin.errors import DataError, check_positive_int
 
+SUFFIX = ".pkl"
 EXPECTED = (
     "a list of ((words, visual, acoustic, …), label, id) for one split, or a dict of such lists "
     "for the splits 'train', 'dev', 'test'"
@@ -97,9 +103,9 @@ def read_misa(
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = [path / f"{name}.pkl" for name in SPLIT_FILES if (path / f"{name}.pkl").is_file()]
+    files = list(split_files(path, [SUFFIX]).values())
     if not files:
-        raise DataError(f"{path} holds none of {[f'{name}.pkl' for name in SPLIT_FILES]}")
+        raise DataError(f"{path} holds none of {[f'{name}{SUFFIX}' for name in SPLIT_FILES]}")
     return files
 
 

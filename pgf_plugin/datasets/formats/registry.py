@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats.csd import is_csd, read_csd
-from pgf_plugin.datasets.formats.known import SPLIT_FILES
+from pgf_plugin.datasets.formats.known import split_files
+from pgf_plugin.datasets.formats.misa import SUFFIX as PICKLE
 from pgf_plugin.datasets.formats.misa import read_misa
 from pgf_plugin.datasets.formats.mmsa import read_mmsa
 from pgf_plugin.datasets.formats.npz_table import read_npz
 from pgf_plugin.datasets.formats.pickle_layout import holds_tuples, is_pickle
-from pgf_plugin.datasets.formats.table import read_table_file, split_files
+from pgf_plugin.datasets.formats.table import read_table_file
 from pgf_plugin.datasets.formats.table_files import SUFFIXES
 from pgf_plugin.errors import DataError, check_one_of
 
@@ -52,13 +53,13 @@ class Format:
 
 def _is_misa(path: Path, head: bytes) -> bool:
     if path.is_dir():
-        return any((path / f"{name}.pkl").is_file() for name in SPLIT_FILES)
+        return bool(split_files(path, [PICKLE]))
     return is_pickle(path, head) and holds_tuples(head)
 
 
 def _is_table(path: Path, head: bytes) -> bool:
     if path.is_dir():
-        return bool(split_files(path))
+        return bool(split_files(path, SUFFIXES))
     return head.startswith(b"PAR1") or path.suffix.lower() in SUFFIXES
 
 

@@ -22,23 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import SPLIT_FILES, Unlabelled, describe_source
+from pgf_plugin.datasets.formats.known import Unlabelled, describe_source, split_files
 from pgf_plugin.datasets.formats.options import column_name, column_names
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns
+from pgf_plugin.datasets.formats.table_csv import CsvFile, CsvOptions
 from pgf_plugin.datasets.formats.table_features import (
     FeatureColumns,
     features_of,
     find_misfit,
     may_hold_features,
 )
-from pgf_plugin.datasets.formats.table_files import (
-    SUFFIXES,
-    Column,
-    CsvFile,
-    CsvOptions,
-    JsonFile,
-    TableFile,
-)
+from pgf_plugin.datasets.formats.table_files import SUFFIXES, Column, TableFile
+from pgf_plugin.datasets.formats.table_json import JsonFile
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import JoinedSequences
 from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text, shown
@@ -108,27 +103,11 @@ def read_table_file(
     reader = _Reader(names, unlabelled == "keep", check_bool("paths_anywhere", paths_anywhere))
     if not path.is_dir():
         return reader.read(path, _open(path, csv), split)
-    files = split_files(path)
+    files = split_files(path, SUFFIXES)
     if not files:
         raise DataError(f"{path} holds no table of a split, such as train.csv")
     tables = [reader.read(file, _open(file, csv), n) for n, file in files.items()]
     return _joined(path, tables)
-
-
-def split_files(folder: Path) -> dict[str, Path]:
-    """The tables in ``folder`` that hold one split each, by split.
-
-    Raises:
-        DataError: if there are two of one split.
-    """
-    files: dict[str, Path] = {}
-    for name in SPLIT_FILES:
-        found = [file for end in SUFFIXES if (file := folder / f"{name}{end}").is_file()]
-        if len(found) > 1:
-            raise DataError(f"{folder} holds {[file.name for file in found]}: leave one of them")
-        if found:
-            files[name] = found[0]
-    return files
 
 
 class _Reader:

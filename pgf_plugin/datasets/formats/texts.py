@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.encodable import encodable
+
 
 def describe(content: Any) -> str:
     """What ``content`` is, in a few words, for messages."""
@@ -46,8 +48,7 @@ def decode_text(text: Any) -> str:
         return text.decode("utf-8", "replace")
     if isinstance(text, list | tuple | np.ndarray):
         return " ".join(decode_text(word) for word in text)
-    plain = "" if text is None or text != text else str(text)
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "" if text is None or text != text else encodable(str(text))
 
 
 def decode_id(value: Any) -> str:
