@@ -1,6 +1,7 @@
 """State dicts that hold what was trained, and name the frozen encoder that they belong to."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -94,7 +95,17 @@ class TrainedStateModule(nn.Module):
 
     def own_parameters(self) -> list[nn.Parameter]:
         """The encoder's own parameters, LoRA not among them."""
-        return [each for name, each in self.encoder.named_parameters() if _is_own(name)]
+        return [parameters[name] for parameters, name in self._own_places]
+
+    @cached_property
+    def _own_places(self) -> list[tuple[dict[str, Any], str]]:
+        """Where they are, each module's parameters and a name; each training step looks there."""
+        return [
+            (module._parameters, name)
+            for path, module in self.encoder.named_modules()
+            for name, parameter in module._parameters.items()
+            if parameter is not None and _is_own(f"{path}.{name}")
+        ]
 
     def get_extra_state(self) -> Tensor:
         """Return the identity, for ``state_dict``."""
