@@ -7,6 +7,7 @@ import pytest
 from report_results import leave_behind, page_of, trial
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="extra [test] is not installed")
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
 
 BROWSER, DRIVER = (
     next(filter(None, map(shutil.which, names)), None)
@@ -169,7 +170,13 @@ def test_it_is_dark_where_that_is_preferred_or_chosen(page):
     assert (button.text, ground()) == ("Theme: light", light)
     button.click()
     emulate(page, scheme="light")
-    page.refresh()
+
+    # The browser writes the choice down a little after the click, on a busy machine after a reload.
+    def kept(page):
+        page.refresh()
+        return find(page, "#theme").text != "Theme: auto"
+
+    WebDriverWait(page, 20).until(kept)
     assert (find(page, "#theme").text, ground()) == ("Theme: dark", dark)
 
 
