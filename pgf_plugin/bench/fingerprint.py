@@ -25,7 +25,8 @@ def fingerprint(config: Config) -> str:
     nodes = dataset_nodes(config)
     files = sorted({file for node in nodes for file in files_of(node)})
     contents = [f"{file} {file_hash(file)}" for file in files]
-    text = "\n".join([config.pretty_text, __version__, *contents])
+    # Not its pretty_text: formatting takes longer than planning the rest of a trial.
+    text = "\n".join([repr(config.to_dict()), __version__, *contents])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
