@@ -5,11 +5,11 @@ alike and no component writes its own wording.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class ConfigError(ValueError):
@@ -49,6 +49,11 @@ def shown(value: Any, limit: int = 80) -> str:
     """``repr(value)`` for a message, cut after ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether ``value`` is an int or a float, and not True or False."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
@@ -96,8 +101,7 @@ def check_positive(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
+    if not is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"{key} must be a finite number > 0, got {value!r}")
     return float(value)
 
@@ -108,8 +112,7 @@ def check_finite(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and what is allowed.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise ValueError(f"{key} must be a finite number, got {value!r}")
     return float(value)
 
@@ -120,7 +123,7 @@ def check_fraction(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and the interval.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{key} must be a number in [0, 1), got {value!r}")
     return float(value)
 
@@ -131,9 +134,25 @@ def check_probability(key: str, value: Any) -> float:
     Raises:
         ValueError: naming ``key``, the value received, and the interval.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"{key} must be a number in [0, 1], got {value!r}")
     return float(value)
+
+
+def check_range(key: str, value: Any) -> tuple[float, float]:
+    """Return ``value``, a range, as floats.
+
+    Raises:
+        ValueError: unless it is two finite numbers, the lower one first.
+    """
+    ends = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    if (
+        len(ends) != 2
+        or not all(map(is_number, ends))
+        or not -math.inf < ends[0] < ends[1] < math.inf
+    ):
+        raise ValueError(f"{key} must be two finite numbers (low, high), low < high, got {value!r}")
+    return float(ends[0]), float(ends[1])
 
 
 def check_decibels(key: str, value: Any) -> float:
@@ -147,8 +166,7 @@ def check_decibels(key: str, value: Any) -> float:
     """
     if value in ("-inf", "inf"):
         return float(value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not (abs(value) <= 300 or math.isinf(value)):
+    if not is_number(value) or not (abs(value) <= 300 or math.isinf(value)):
         raise ValueError(
             f"{key} must be a number of decibels between -300 and 300, or '-inf' (noise alone) or "
             f"'inf' (no noise), got {value!r}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pgf_plugin.config.problem import Problem
-from pgf_plugin.errors import did_you_mean, shown
+from pgf_plugin.errors import did_you_mean, is_number, shown
 from pgf_plugin.evaluation import METRICS
 
 _KEYS = ("model", "source", "dataset", "metrics")
@@ -63,8 +63,7 @@ def _of_metrics(key: str, metrics: Any) -> Iterator[Problem]:
             said = f"unknown metric, allowed are {allowed}.{did_you_mean(name, METRICS)}"
             yield Problem(f"{key}.{name}", said)
             continue
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
+        if not is_number(value) or not math.isfinite(value):
             yield Problem(f"{key}.{name}", f"must be a finite number, got {value!r}")
         elif METRICS[name].percent and not 0 <= value <= 100:
             said = f"must be a fraction or a percentage, 0.834 or 83.4, got {value!r}"

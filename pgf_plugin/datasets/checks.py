@@ -1,6 +1,5 @@
 """Checks of data against what a config promises, each with the row at fault in its message."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.scan import Scan
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int, check_range
 from pgf_plugin.structures import MODALITIES
 
 NonFinite = Literal["error", "zero"]
@@ -225,18 +224,3 @@ def canonical_split(name: str) -> str:
     """The name that configs use for the split that a file calls ``name``."""
     plain = name.strip().lower()
     return next((key for key, others in SPLIT_NAMES.items() if plain in others), plain)
-
-
-def check_range(key: str, value: Sequence[float]) -> tuple[float, float]:
-    """Return ``value``, a range, as floats.
-
-    Raises:
-        ConfigError: unless it is two finite numbers, the lower one first.
-    """
-    numbers = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    real = [n for n in numbers if isinstance(n, int | float) and not isinstance(n, bool)]
-    if len(numbers) != 2 or len(real) != 2 or not -math.inf < real[0] < real[1] < math.inf:
-        raise ConfigError(
-            f"{key} must be two finite numbers (low, high), low < high, got {value!r}"
-        )
-    return float(real[0]), float(real[1])

@@ -26,7 +26,14 @@ from pgf_plugin.datasets.store.arrays import StoredSequences
 from pgf_plugin.datasets.token_cache import tokenize_cached
 from pgf_plugin.datasets.tokenization import TokenizedTexts
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
-from pgf_plugin.errors import ConfigError, DataError, check_positive, check_positive_int, check_text
+from pgf_plugin.errors import (
+    ConfigError,
+    DataError,
+    check_positive,
+    check_positive_int,
+    check_range,
+    check_text,
+)
 from pgf_plugin.registry import DATASETS
 from pgf_plugin.structures import MODALITIES
 
@@ -101,7 +108,7 @@ class MSADataset(BaseMSADataset):
         normalize=checks.check_names,
         clip_std=optional(check_positive),
         nonfinite=one_of("error", "zero"),
-        label_range=checks.check_range,
+        label_range=check_range,
         num_classes=optional(check_classes),
         feature_dims=checks.check_widths,
         foreign=checks.check_names,

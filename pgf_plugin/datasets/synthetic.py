@@ -22,7 +22,7 @@ from pgf_plugin.datasets.synthetic_generator import (
 )
 from pgf_plugin.datasets.synthetic_oracle import best_achievable_mae
 from pgf_plugin.datasets.transforms.pipeline import TransformLike
-from pgf_plugin.errors import ConfigError, check_fraction, check_positive_int
+from pgf_plugin.errors import ConfigError, check_fraction, check_positive_int, check_range
 from pgf_plugin.registry import DATASETS
 
 PARTS = ("positive", "intense", "reversed")
@@ -94,7 +94,7 @@ class SyntheticMSADataset(BaseMSADataset):
         reversal_rate=check_fraction,
         target=one_of(*TARGETS),
         max_tokens=check_positive_int,
-        label_range=checks.check_range,
+        label_range=check_range,
         foreign=checks.check_names,
         num_classes=optional(check_classes),
     )

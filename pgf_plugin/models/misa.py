@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_heads, check_positive_int
+from pgf_plugin.errors import check_fraction, check_heads, check_positive_int, is_number
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.encoders.bilstm import BiLSTMEncoder, BiLSTMEncoders
@@ -230,7 +230,6 @@ def _fusion(width: int, num_heads: int, feedforward_features: int, dropout: floa
 
 
 def _check_weight(key: str, value: Any) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
+    if not is_number(value) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{key} must be a finite number >= 0, got {value!r}")
     return float(value)

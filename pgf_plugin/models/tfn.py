@@ -1,12 +1,11 @@
 """TFN: the outer product of all modalities."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_positive_int
+from pgf_plugin.errors import check_fraction, check_positive_int, check_range
 from pgf_plugin.models.base import Fused
 from pgf_plugin.models.build import ComponentConfig, build_module
 from pgf_plugin.models.tensor_fusion import FUSED_ORDER, TensorFusionModel, with_one
@@ -101,12 +100,7 @@ class TFNHead(nn.Module):
         check_positive_int("in_features", in_features)
         check_positive_int("hidden_features", hidden_features)
         check_positive_int("out_features", out_features)
-        self.label_range = label_range
-        if label_range is not None and not _is_range(label_range):
-            raise ValueError(
-                "label_range must be two numbers, the lower one first, or None, got "
-                f"{label_range!r}"
-            )
+        self.label_range = None if label_range is None else check_range("label_range", label_range)
         self.layers = nn.Sequential(
             nn.Dropout(check_fraction("dropout", dropout)),
             nn.Linear(in_features, hidden_features),
@@ -123,8 +117,3 @@ class TFNHead(nn.Module):
             return scores
         low, high = self.label_range
         return torch.sigmoid(scores) * (high - low) + low
-
-
-def _is_range(value: Any) -> bool:
-    pair = isinstance(value, list | tuple) and len(value) == 2
-    return pair and all(isinstance(end, int | float) for end in value) and value[0] < value[1]

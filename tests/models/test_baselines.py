@@ -63,7 +63,7 @@ def test_a_bad_setting_is_named_before_the_encoder_loads(name, settings, message
         ({"type": "LMF", "head": nn.Identity()}, "model.head must have out_features.*Identity"),
         (
             {"type": "TFN", "head": {"type": "TFNHead", "label_range": 3}},
-            "label_range must be two numbers, .* got 3",
+            "label_range must be two finite numbers .* got 3",
         ),
         ({"head": {"type": "MSARegressionHead", "dropout": 1}}, r"dropout must be .* got 1"),
         ({"loss": {"type": "MSARegressionLoss", "kind": "mae"}}, r"kind must be one of 'l1'"),
