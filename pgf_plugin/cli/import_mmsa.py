@@ -34,7 +34,7 @@ from pgf_plugin.errors import DataError
 from pgf_plugin.interop.mmsa import CONVERSIONS, ConvertedState, StateDict, convert_state_dict
 from pgf_plugin.interop.mmsa.conversion import DATASETS
 from pgf_plugin.interop.mmsa.evaluation import dataset_of, fit_config, other_tokens
-from pgf_plugin.models.encoders.hf_text import without_pretrained_weights
+from pgf_plugin.models.encoders.hf_build import without_pretrained_weights
 from pgf_plugin.weights import Weights, read_weights, write_weights
 from pgf_plugin.weights_loading import fit_weights
 from pgf_plugin.work_dir import held

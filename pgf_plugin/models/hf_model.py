@@ -6,7 +6,7 @@ import transformers
 from transformers import PreTrainedModel
 
 from pgf_plugin.errors import check_one_of, check_positive_int
-from pgf_plugin.models.encoders.hf_text import build_hf
+from pgf_plugin.models.encoders.hf_build import build_hf
 from pgf_plugin.registry import MODELS
 
 _AUTO_CLASSES = [name for name in dir(transformers) if name.startswith("AutoModel")]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pgf_plugin.models.encoders.hf_text import without_pretrained_weights
+from pgf_plugin.models.encoders.hf_build import without_pretrained_weights
 from pgf_plugin.registry import MODELS
 
 _OF_META = re.compile(

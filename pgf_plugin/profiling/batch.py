@@ -7,7 +7,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from pgf_plugin.errors import ConfigError
-from pgf_plugin.models.encoders.hf_text import HFTextEncoder, without_pretrained_weights
+from pgf_plugin.models.encoders.hf_build import without_pretrained_weights
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.profiling.case import Case
 from pgf_plugin.registry import MODELS

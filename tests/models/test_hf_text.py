@@ -14,7 +14,8 @@ from transformers import AutoConfig, AutoModel
 
 from pgf_plugin.errors import ConfigError, MissingExtraError
 from pgf_plugin.models.build import build_module
-from pgf_plugin.models.encoders.hf_text import HFTextEncoder, without_pretrained_weights
+from pgf_plugin.models.encoders.hf_build import without_pretrained_weights
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES
 from pgf_plugin.models.encoders.precomputed import PrecomputedTextEncoder
 from pgf_plugin.structures import MaskedSequence

@@ -1,37 +1,24 @@
 """Any Hugging Face encoder as the text side of a model, frozen, with or without LoRA."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from transformers import (
-    CONFIG_MAPPING,
-    AutoConfig,
-    AutoModel,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
-from transformers.utils import find_adapter_config_file
+from transformers import AutoModel
 
 from pgf_plugin.errors import (
     ConfigError,
-    MissingExtraError,
     check_fraction,
     check_one_of,
     check_positive,
     check_positive_int,
-    misspelt,
 )
-from pgf_plugin.file_checks import check_archive
 from pgf_plugin.models.encoders.frozen_states import build_frozen_states, check_frozen_below
-from pgf_plugin.models.encoders.layer_stack import FAMILIES, ROLES, find_layer_stack
+from pgf_plugin.models.encoders.hf_build import build_hf, weights_are_skipped
+from pgf_plugin.models.encoders.layer_stack import ROLES, find_layer_stack
 from pgf_plugin.models.encoders.trained_state import TrainedStateModule
 from pgf_plugin.models.peft.lora import inject_lora
-from pgf_plugin.pretrained import is_local, resolve_pretrained
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
 
@@ -40,18 +27,6 @@ AfterLayer = Callable[[int, Tensor], Tensor]
 
 AfterEmbeddings = Callable[[Tensor], Tensor]
 """Maps the embeddings (B, L, D) to what the first layer receives."""
-
-_skip_weights: ContextVar[bool] = ContextVar("skip_weights", default=False)
-
-
-@contextmanager
-def without_pretrained_weights() -> Iterator[None]:
-    """Inside, encoders are built from their architecture and no weight is read."""
-    token = _skip_weights.set(True)
-    try:
-        yield
-    finally:
-        _skip_weights.reset(token)
 
 
 @MODELS.register_module()
@@ -102,7 +77,7 @@ class HFTextEncoder(TrainedStateModule):
         cache_frozen: dict[str, Any] | bool = False,
     ) -> None:
         freeze = pretrained is not None if freeze is None else freeze
-        has_weights = pretrained is not None and not _skip_weights.get()
+        has_weights = pretrained is not None and not weights_are_skipped()
         super().__init__(pretrained, frozen=freeze and has_weights)
         _check_lora(lora_rank, lora_alpha, lora_dropout, lora_targets, lora_start_layer)
         self.encoder = _without_pooler(build_hf(AutoModel, pretrained, architecture))
@@ -134,7 +109,7 @@ class HFTextEncoder(TrainedStateModule):
         frozen_states = build_frozen_states(cache_frozen, freeze, self.first_trained)
         self.caches_frozen = frozen_states is not None
         # Random weights in place of pretrained ones are there to be counted and timed.
-        self.frozen_states = None if _skip_weights.get() else frozen_states
+        self.frozen_states = None if weights_are_skipped() else frozen_states
         self.train()  # as every module starts; from_pretrained and peft leave parts in eval mode
 
     def forward(
@@ -263,101 +238,10 @@ def intercept(number: int, after_layer: AfterLayer) -> Callable:
     return hook
 
 
-def build_hf(
-    auto_class: Any, pretrained: str | None, architecture: dict[str, Any] | None, **settings: Any
-) -> PreTrainedModel:
-    """Build a Hugging Face model from its weights, or from its architecture alone.
-
-    Args:
-        auto_class: what builds it, such as ``AutoModel``.
-        pretrained: see :class:`HFTextEncoder`.
-        architecture: see :class:`HFTextEncoder`.
-        settings: further settings of its Hugging Face config.
-
-    Raises:
-        FileNotFoundError, MissingExtraError, ConfigError, ValueError: where it cannot be built.
-    """
-    if pretrained is None and architecture is None:
-        raise ValueError(
-            "encoder: give pretrained (a name or path) or architecture (dict(model_type='bert'))"
-        )
-    try:
-        if pretrained is not None and not _skip_weights.get():
-            return _load(auto_class, resolve_pretrained(pretrained), settings)
-        config = _config(pretrained, architecture)
-        for name, value in settings.items():
-            setattr(config, name, value)
-        return auto_class.from_config(config)
-    except (FileNotFoundError, MissingExtraError, ConfigError):
-        raise
-    except Exception as error:  # what a damaged file raises depends on its format
-        raise ValueError(
-            f"encoder: {pretrained or architecture!r} cannot be built: {error}\nGive a folder that "
-            "save_pretrained() wrote, 'package:MODULE/FOLDER', or a hub id (--encoder PATH, or "
-            "the environment variable PGF_ENCODER)"
-        ) from error
-
-
 def _without_pooler(encoder: Any) -> Any:
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # nothing here reads it
     return encoder
-
-
-def _load(auto_class: Any, name: str, settings: dict[str, Any]) -> PreTrainedModel:
-    _check_files(name)
-    model, report = auto_class.from_pretrained(
-        name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False, **settings
-    )
-    # What is put on top of a pretrained model is not in its file, and trains.
-    within = f"{model.base_model_prefix}." if model.base_model is not model else ""
-    missing = sorted(
-        key
-        for key in report["missing_keys"]
-        if (key.startswith(within) if within else not key.startswith("pooler."))
-    )
-    if missing:  # transformers would leave them random, and they would be frozen
-        raise ValueError(
-            f"{len(missing)} weights of {type(model).__name__} are not in its file, such as "
-            f"{missing[0]!r}"
-        )
-    return model
-
-
-def _check_files(name: str) -> None:
-    """Refuse what transformers would load beside the encoder, or without a bound."""
-    # A second LoRA, which no hash of the weights sees, made by a file that may name modules.
-    if adapter := find_adapter_config_file(name):
-        raise ValueError(
-            f"{adapter} brings an adapter of PEFT. Merge it into the encoder (PEFT's "
-            "merge_and_unload()) and save that with save_pretrained(), or remove it"
-        )
-    for weights in Path(name).glob("*.bin"):
-        check_archive(weights)
-
-
-def _config(pretrained: str | None, architecture: dict[str, Any] | None) -> PreTrainedConfig:
-    """Return the encoder's config: a local file's, else ``architecture``, else the hub's."""
-    if pretrained is not None and (architecture is None or is_local(pretrained)):
-        return AutoConfig.from_pretrained(resolve_pretrained(pretrained), trust_remote_code=False)
-    arguments = dict(architecture or {})
-    model_type = arguments.pop("model_type", None)
-    if model_type is None:
-        raise ConfigError(f"architecture needs 'model_type', got {architecture!r}")
-    if model_type not in CONFIG_MAPPING:
-        check_one_of("architecture.model_type", model_type, sorted(FAMILIES))
-    _check_spelling(AutoConfig.for_model(model_type), arguments)
-    return AutoConfig.for_model(model_type, **arguments)
-
-
-def _check_spelling(default: PreTrainedConfig, arguments: Mapping[str, Any]) -> None:
-    """Refuse a misspelt setting: transformers would keep it as a name of its own."""
-    for name, value in arguments.items():
-        if not hasattr(default, name) and (near := misspelt(name, dir(default))):
-            raise ConfigError(
-                f"architecture.{name}: {type(default).__name__} has no setting {name!r}, got "
-                f"{value!r}. Did you mean {near!r}?"
-            )
 
 
 def _set_dropout(encoder: nn.Module, rate: float) -> None:
