@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
+from logging import FileHandler, Logger
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 from pgf_plugin.bench.corrupted import complete, trained_before
@@ -230,8 +232,21 @@ def synchronize() -> None:
 
 @contextmanager
 def output_to(path: Path, append: bool) -> Iterator[None]:
-    """Let what is printed go to the file ``path`` meanwhile."""
+    """Let what is printed go to the file ``path`` meanwhile, and close the log of a ``Runner``."""
     mode = "a" if append else "w"
     opened = path.open(mode, encoding="utf-8", errors="backslashreplace")  # texts may be broken
+    outside = MMLogger.get_current_instance()
     with opened as file, redirect_stdout(file), redirect_stderr(file):
-        yield
+        try:
+            yield
+        finally:
+            if (logger := MMLogger.get_current_instance()) is not outside:
+                _close_files(logger)
+
+
+def _close_files(logger: Logger) -> None:
+    """The engine keeps them open to the end of the process: of hundreds of trials, too many."""
+    for handler in list(logger.handlers):
+        if isinstance(handler, FileHandler):
+            logger.removeHandler(handler)
+            handler.close()

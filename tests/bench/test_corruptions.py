@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -87,6 +89,12 @@ def test_trained_models_are_tested_and_not_trained_again(corrupted, config_file,
     runner = Runner.from_cfg(config)
     load_weights(runner.model, fused.folder(result.work_dir) / fused.checkpoint)
     assert runner.test() == pytest.approx(fused.corrupted[1].metrics)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_no_log_stays_open(corrupted, tmp_path):
+    opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert [path for path in opened if path.startswith(str(tmp_path))] == []
 
 
 def test_the_report_has_a_table_a_plot_and_the_data(corrupted, run):
