@@ -67,6 +67,17 @@ def check_positive_int(key: str, value: Any, *, at_least: int = 1) -> int:
     return value
 
 
+def check_seed(key: str, value: Any) -> int:
+    """Return ``value`` if it can seed numpy and torch.
+
+    Raises:
+        ValueError: naming ``key``, the value received, and the bounds.
+    """
+    if check_positive_int(key, value, at_least=0) >= 2**32:
+        raise ValueError(f"{key} must be an integer below 2**32, got {value!r}")
+    return value
+
+
 def check_heads(num_heads: Any, width: int, key: str = "the width") -> int:
     """Return ``num_heads`` if it is a number of attention heads that a width can be parted into.
 

@@ -5,9 +5,7 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     # The checkpoint that is tested: best validation MAE, never the test set's. Two more are kept to
     # resume from: should the newest be damaged, there is the one before.
-    checkpoint=dict(
-        type="SafeCheckpointHook", interval=1, max_keep_ckpts=2, save_best="MAE", rule="less"
-    ),
+    checkpoint=dict(type="SafeCheckpointHook", interval=1, max_keep_ckpts=2, save_best="MAE"),
     exact_resume=dict(type="ExactResumeHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )

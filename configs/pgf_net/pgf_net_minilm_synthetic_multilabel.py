@@ -11,5 +11,5 @@ val_dataloader = dict(dataset=dict(target="parts"))
 test_dataloader = dict(dataset=dict(target="parts"))
 val_evaluator = dict(_delete_=True, type="MSAMultilabelMetric", label_names=label_names)
 test_evaluator = dict(_delete_=True, type="MSAMultilabelMetric", label_names=label_names)
-default_hooks = dict(checkpoint=dict(save_best="F1_macro", rule="greater"))
+default_hooks = dict(checkpoint=dict(save_best="F1_macro"))
 custom_hooks = [dict(type="ConfusionHook")]

@@ -10,5 +10,5 @@ val_dataloader = dict(dataset=dict(num_classes=num_classes))
 test_dataloader = dict(dataset=dict(num_classes=num_classes))
 val_evaluator = dict(_delete_=True, type="MSAClassificationMetric", num_classes=num_classes)
 test_evaluator = dict(_delete_=True, type="MSAClassificationMetric", num_classes=num_classes)
-default_hooks = dict(checkpoint=dict(save_best="Acc", rule="greater"))
+default_hooks = dict(checkpoint=dict(save_best="Acc"))
 custom_hooks = [dict(type="ConfusionHook")]

@@ -29,12 +29,13 @@ from pgf_plugin.bench.provenance import data_files, encoder_of
 from pgf_plugin.bench.result import RESULT_FILE, TrialResult, new_result
 from pgf_plugin.bench.resume import begin, prepare_folder, smaller_batches
 from pgf_plugin.bench.scores import split_scores
-from pgf_plugin.bench.selection import advice, rule_of
+from pgf_plugin.bench.selection import advice
 from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.encodable import encodable
 from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError, WorkDirError
+from pgf_plugin.evaluation.catalogue import rule_of
 from pgf_plugin.models import ledger
 from pgf_plugin.models.encoders.frozen_states import without_frozen_states
 from pgf_plugin.training import train

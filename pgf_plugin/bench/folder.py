@@ -162,19 +162,23 @@ def finished_before(trial: Trial) -> tuple[TrialResult | None, str | None]:
 
 
 def keep_earlier(trial: Trial) -> str | None:
-    """Rename the result of a trial that was finished as something else, which is trained now.
+    """Rename the result of a trial that was finished, and is trained again now.
 
     Returns:
         what the user must know; None where there is no such result.
     """
     result = TrialResult.load(trial.folder)
-    if result is None or result.status != "finished" or result.fingerprint == trial.fingerprint:
+    if result is None or result.status != "finished":
         return None
-    kept = _set_aside(trial.folder / RESULT_FILE, "earlier")
-    return (
-        "its config, its data or the version has changed: it is trained again, and the earlier "
-        f"result is kept as {kept.name}"
+    # One that is the same trial is tested on corrupted test sets without training, where it can be.
+    same = result.fingerprint == trial.fingerprint
+    why = (
+        f"its checkpoint {result.checkpoint}, which the corrupted test sets need, is gone"
+        if same
+        else "its config, its data or the version has changed"
     )
+    kept = _set_aside(trial.folder / RESULT_FILE, "earlier")
+    return f"{why}: it is trained again, and the earlier result is kept as {kept.name}"
 
 
 def _set_aside(path: Path, reason: str = "corrupt") -> Path:

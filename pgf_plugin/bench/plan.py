@@ -14,9 +14,10 @@ from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.bench.schema import bench_problems
 from pgf_plugin.bench.selection import DEFAULT_METRIC, metric_of, select_by
-from pgf_plugin.bench.settings import Options, expand_settings, key_problems
+from pgf_plugin.bench.settings import Options, expand_settings, fixed_problem, key_problems
 from pgf_plugin.config import apply_options, config_error
-from pgf_plugin.errors import ConfigError, check_positive_int
+from pgf_plugin.config.importable import name_imported
+from pgf_plugin.errors import ConfigError, check_seed
 
 
 class Trial(NamedTuple):
@@ -153,14 +154,15 @@ def plan_trials(
     bench = _check_bench(config)
     check_models(bench, models)
     chosen = list(cells(bench, models))
+    for key in cfg_options or {}:
+        if said := fixed_problem(key):
+            raise ConfigError(f"--cfg-options {key}: {said}")
     configs = {cell.label: cell.config(config) for cell in chosen}
     apply_places(config, configs, encoder, data_root)
     for trial in configs.values():
         apply_options(trial, cfg_options or {})
-    numbers = [
-        check_positive_int("bench.seeds", seed, at_least=0)
-        for seed in dict.fromkeys(seeds or bench["seeds"])
-    ]
+        name_imported(trial)
+    numbers = [check_seed("bench.seeds", seed) for seed in dict.fromkeys(seeds or bench["seeds"])]
     corruptions, metric = read_corruptions(bench), metric_of(bench)
     trials = [
         _trial(cell, seed, configs[cell.label], work_dir, metric)._replace(corruptions=corruptions)
@@ -173,7 +175,7 @@ def plan_trials(
 
 def _trial(cell: Cell, seed: int, config: Config, work_dir: Path, metric: str) -> Trial:
     config = deepcopy(config)
-    config.randomness = {**config.get("randomness", {}), "seed": seed}
+    config.randomness = {**(config.get("randomness") or {}), "seed": seed}
     mark = fingerprint(config)
     folder = trial_folder(work_dir, cell.model, seed, cell.dataset, cell.setting)
     config.work_dir = str(folder)

@@ -13,7 +13,7 @@ from pgf_plugin.bench.settings import expand_settings, setting_problems
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.errors import (
     check_one_of,
-    check_positive_int,
+    check_seed,
     check_text,
     did_you_mean,
     shown,
@@ -83,6 +83,11 @@ def _entries(key: str, entries: Any) -> Iterator[Problem]:
                 f"must be the name of a config, or dict(config=name, **overrides), got "
                 f"{shown(entry)}",
             )
+        elif isinstance(entry, dict) and not isinstance(entry.get("config", ""), str):
+            yield Problem(
+                f"bench.{key}[{name!r}].config",
+                f"must be the name of a config, got {shown(entry['config'])}",
+            )
 
 
 def _dataset_keys(entries: Any) -> Iterator[Problem]:
@@ -103,7 +108,7 @@ def _seed_problems(seeds: Any) -> list[Problem]:
     problems = [Problem("bench.seeds", f"names a seed twice: {list(seeds)}")]
     problems = problems if len(set(map(str, seeds))) < len(seeds) else []
     for seed in seeds:
-        problems += _told("seeds", lambda: check_positive_int("a seed", seed, at_least=0))  # noqa: B023
+        problems += _told("seeds", lambda: check_seed("a seed", seed))  # noqa: B023
     return problems
 
 

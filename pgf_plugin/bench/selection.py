@@ -9,6 +9,7 @@ from mmengine.config import Config
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.relations import metric_names
 from pgf_plugin.evaluation import METRICS
+from pgf_plugin.evaluation.catalogue import rule_of
 
 DEFAULT_METRIC = "MAE"
 
@@ -16,11 +17,6 @@ DEFAULT_METRIC = "MAE"
 def metric_of(bench: Mapping[str, Any]) -> str:
     """Name of the metric, one of :data:`~pgf_plugin.evaluation.METRICS`."""
     return bench.get("metric") or DEFAULT_METRIC
-
-
-def rule_of(metric: str) -> str:
-    """mmengine's word for the direction of a metric: ``'greater'`` or ``'less'``."""
-    return "greater" if METRICS[metric].higher_is_better else "less"
 
 
 def is_better(metric: str, score: float, other: float) -> bool:

@@ -16,6 +16,14 @@ from pgf_plugin.config.variables import read_by_runner, variable_problem
 from pgf_plugin.errors import did_you_mean, shown
 from pgf_plugin.registry import ROOT_REGISTRIES
 
+FIXED = {
+    "work_dir": "each trial has its own (--work-dir is that of the bench)",
+    "experiment_name": "each trial has its own",
+    "resume": "a trial is resumed by itself",
+    "randomness.seed": "set bench.seeds (--seeds) instead",
+}
+"""Keys that a bench sets for each trial, and why."""
+
 Options = dict[str, Any]
 """Dotted key to value, as ``--cfg-options`` has it."""
 
@@ -126,8 +134,15 @@ def key_problems(config: Config, bench: Mapping[str, Any], setting: str) -> Iter
             yield Problem(f"bench.settings[{setting!r}][{key!r}]", lack)
 
 
+def fixed_problem(key: str) -> str | None:
+    """Why a dotted key cannot be set; None for one that can."""
+    return f"cannot be set in a bench: {FIXED[key]}" if key in FIXED else None
+
+
 def _lack(config: Config, key: str, strict: bool) -> str | None:
     """Why a dotted key has no place in a config; None where it has one."""
+    if said := fixed_problem(key):
+        return said
     node: Any = config._cfg_dict
     if key.split(".")[0] in node and (said := variable_problem(key)):
         return said

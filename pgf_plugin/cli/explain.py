@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
-from pgf_plugin.errors import ConfigError, DataError, check_one_of, check_positive_int
+from pgf_plugin.errors import ConfigError, DataError, check_positive_int, did_you_mean
 from pgf_plugin.weights_loading import load_weights
 
 SPLITS = ("train", "val", "test")
@@ -99,7 +99,10 @@ def _rows(samples: Sequence[str], ids: Sequence[str]) -> list[int]:
         return list(range(min(int(samples[0]), len(ids))))
     for name in samples:
         if name not in ids:
-            check_one_of("--samples", name, ids[:20])
+            raise ConfigError(
+                f"--samples: {name!r} is none of the {len(ids)} utterances of the split, such as "
+                f"{ids[0]!r}, and no number of them.{did_you_mean(name, ids)}"
+            )
     return [ids.index(name) for name in samples]
 
 

@@ -5,10 +5,11 @@ A test compares every component of mmengine with what its docstring allows.
 
 from typing import Any, Literal
 
+from pgf_plugin.evaluation.catalogue import Rule
+
 _LEVELS = Literal[
     "CRITICAL", "FATAL", "ERROR", "WARNING", "WARN", "INFO", "DEBUG", "NOTSET"
 ]  # fmt: skip
-_RULES = Literal["less", "greater"]
 
 ENGINE_TYPES: dict[str, dict[str, Any]] = {
     "AmpOptimWrapper": {
@@ -18,15 +19,15 @@ ENGINE_TYPES: dict[str, dict[str, Any]] = {
     "ColossalAIOptimWrapper": {"booster": Any},
     "BaseMetric": {"collect_device": Literal["cpu", "gpu"]},
     "DataParallel": {"device_ids": int | list | None},
-    "EarlyStoppingHook": {"rule": _RULES | None},
-    "CheckpointHook": {"rule": _RULES | list[_RULES] | None},
+    "EarlyStoppingHook": {"rule": Rule | None},
+    "CheckpointHook": {"rule": Rule | list[Rule] | None},
     "LogProcessor": {"window_size": int, "by_epoch": bool, "mean_pattern": str},
     "FlexibleRunner": {"log_level": int | _LEVELS},
     "OneCycleParamScheduler": {
         "anneal_strategy": Literal["cos", "linear"],
         "eta_max": float | list,
     },
-    "ReduceOnPlateauParamScheduler": {"rule": _RULES, "threshold_rule": Literal["rel", "abs"]},
+    "ReduceOnPlateauParamScheduler": {"rule": Rule, "threshold_rule": Literal["rel", "abs"]},
     "Runner": {
         "default_hooks": dict | None,  # each may be None as well, to have none
         "default_scope": str | None,

@@ -1,8 +1,9 @@
 """Checks what two parts of a config say of one thing."""
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
@@ -13,6 +14,7 @@ from pgf_plugin.config.nodes import NodeChecker
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.slots import SLOTS, TOGETHER
 from pgf_plugin.errors import did_you_mean
+from pgf_plugin.evaluation.catalogue import rule_of
 from pgf_plugin.models.base import MSAModel
 from pgf_plugin.registry import SCOPE
 from pgf_plugin.structures import MODALITIES
@@ -121,7 +123,7 @@ def _width(node: Mapping[str, Any], name: str) -> tuple[str, int] | None:
 
 
 def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Problem]:
-    """Metrics that a hook or a scheduler waits for, and that no evaluator gives.
+    """Metrics that a hook or a scheduler waits for, and that no evaluator gives, or the wrong way.
 
     The engine meets them after the first validation. A metric says which it gives by a class method
     ``metric_names(**arguments)``; nothing is said where one does not.
@@ -131,13 +133,19 @@ def check_monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pro
     available = _names_given(cfg.get("val_evaluator"), checker)
     if not available:
         return
-    for key, monitor in _monitors(cfg, checker):
-        for name in monitor if isinstance(monitor, list | tuple) else [monitor]:
+    for monitor in _monitors(cfg, checker):
+        for name, rule in monitor.metrics():
             if isinstance(name, str) and name not in (*available, "auto"):
                 yield Problem(
-                    key,
+                    f"{monitor.key}.{monitor.argument}",
                     f"is {name!r}, but val_evaluator gives {', '.join(available)}."
                     f"{did_you_mean(name, available)}".rstrip("."),
+                )
+            elif rule in ("less", "greater") and rule != (right := rule_of(name) or rule):
+                better = "higher" if right == "greater" else "lower"
+                yield Problem(
+                    f"{monitor.key}.rule",
+                    f"is {rule!r}, but a {better} {name} is better: set rule={right!r}",
                 )
 
 
@@ -158,14 +166,33 @@ def check_averaging(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[Pr
             )
 
 
-def _monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[tuple[str, Any]]:
-    """Arguments of the engine's own classes that name a metric; to others, they mean anything."""
+class _Monitor(NamedTuple):
+    """One that waits for metrics: its place, the argument that names them, and their directions."""
+
+    key: str
+    argument: str
+    named: Any
+    rule: Any
+
+    def metrics(self) -> Iterator[tuple[Any, Any]]:
+        """Each metric with its rule, which one may be for all."""
+        names = self.named if isinstance(self.named, list | tuple) else [self.named]
+        rules = self.rule if isinstance(self.rule, list | tuple) else [self.rule] * len(names)
+        return zip_longest(names, rules[: len(names)])
+
+
+def _monitors(cfg: Mapping[str, Any], checker: NodeChecker) -> Iterator[_Monitor]:
+    """The engine's own classes that wait for a metric; to others, the names mean anything."""
     for key, slot, node in _hooks_and_schedulers(cfg):
         kind = checker.resolve(key, node.get("type"), SLOTS[slot])
         for base, argument in _WAIT_FOR_METRICS.items():
-            waits = isinstance(kind, type) and issubclass(kind, base)
-            if waits and node.get(argument) is not None:
-                yield f"{key}.{argument}", node[argument]
+            if not isinstance(kind, type) or not issubclass(kind, base):
+                continue
+            if node.get(argument) is not None:
+                rule = node.get("rule")
+                if rule is None and base is ReduceOnPlateauParamScheduler:
+                    rule = "less"  # the engine's default, whatever the metric is
+                yield _Monitor(key, argument, node[argument], rule)
 
 
 def _hooks_and_schedulers(

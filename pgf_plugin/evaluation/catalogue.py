@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation import functional as F
@@ -139,6 +139,25 @@ METRICS: dict[str, MetricInfo] = {
 """How each metric is shown, by name; names that scales share are shown alike."""
 
 HIGHER_IS_BETTER: dict[str, bool] = {name: info.higher_is_better for name, info in METRICS.items()}
+
+
+Rule = Literal["less", "greater"]
+"""The engine's words for the direction of a metric."""
+
+
+def rule_of(name: str) -> Rule | None:
+    """The direction of a metric.
+
+    Args:
+        name: of a metric, behind the prefix of its evaluator if that has one.
+
+    Returns:
+        None for a metric that is not in :data:`METRICS`.
+    """
+    info = METRICS.get(name.rpartition("/")[2])
+    if info is None:
+        return None
+    return "greater" if info.higher_is_better else "less"
 
 
 def msa_metrics(

@@ -54,7 +54,7 @@ def check_modalities_used(names: Sequence[str], used: Sequence[str], model: str)
                 f"--modalities {name}: {model} does not use {name!r}, so that no counterfactual on "
                 f"it can change a prediction; it uses {list(used) or 'the text alone'}"
             )
-    return list(names or used)
+    return list(dict.fromkeys(names or used))
 
 
 def edited(

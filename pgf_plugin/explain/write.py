@@ -58,9 +58,15 @@ def print_explanation(told: Explanation) -> None:
         print_plain(console, note)
 
 
+OWN_FILES = ("maps.npz", "contributions.png", "counterfactuals.png", "attention_[0-9]*.png")
+
+
 def write_explanation(told: Explanation, folder: Path) -> list[Path]:
     """Write ``explain.json``, ``predictions.parquet``, ``maps.npz`` and pictures; return them."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in OWN_FILES:  # those of an earlier explanation that this one may not have
+        for path in folder.glob(name):
+            path.unlink()
     files = [folder / "explain.json", folder / "predictions.parquet"]
     write_json(files[0], _content(told))
     save_parquet(_frame(told), files[1])

@@ -12,6 +12,7 @@ from pgf_plugin.checkpoint_files import ATOMIC_BACKEND, remove_unfinished
 from pgf_plugin.checkpoint_schema import META_KEY, check_schema, schema_stamp
 from pgf_plugin.checkpoint_space import check_space
 from pgf_plugin.errors import ConfigError
+from pgf_plugin.evaluation.catalogue import Rule, rule_of
 from pgf_plugin.registry import HOOKS
 
 
@@ -19,12 +20,13 @@ from pgf_plugin.registry import HOOKS
 class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` that writes whole files, at moments a run can go on from.
 
-    Four differences. A file is written under another name and then renamed, so that a kill leaves
+    Five differences. A file is written under another name and then renamed, so that a kill leaves
     the file before it. Where a validation is due, the checkpoint is saved after it and not
     before: the validation, its metrics, the best checkpoint and every hook that follows them
     belong to what a resumed run must not do again and must not miss. And the best checkpoint
     before goes when no file names it any more. And without ``by_epoch`` it counts as the loop does:
-    in a loop of steps, ``interval`` is of validations.
+    in a loop of steps, ``interval`` is of validations. And it knows which way the metrics of this
+    package are better.
 
     Args:
         max_keep_ckpts: -1 keeps all; otherwise at least 2, because the oldest is deleted before
@@ -32,6 +34,9 @@ class SafeCheckpointHook(CheckpointHook):
         backend_args: where to write; None means local files, written atomically.
         by_epoch: whether ``interval`` counts epochs or steps; None for epochs in a loop of epochs,
             and for validations in a loop of steps.
+        save_best: metric, or metrics, by whose best value a checkpoint is kept.
+        rule: ``'less'`` or ``'greater'``, of each metric or of all; None for the direction of each,
+            where they are of :data:`~pgf_plugin.evaluation.METRICS`.
         **kwargs: of ``CheckpointHook``.
 
     Raises:
@@ -50,6 +55,8 @@ class SafeCheckpointHook(CheckpointHook):
         max_keep_ckpts: int = -1,
         backend_args: dict | None = None,
         by_epoch: bool | None = None,
+        save_best: str | list[str] | None = None,
+        rule: Rule | list[Rule] | None = None,
         **kwargs: Any,
     ) -> None:
         if max_keep_ckpts == 1:
@@ -61,6 +68,8 @@ class SafeCheckpointHook(CheckpointHook):
             by_epoch=by_epoch is not False,
             max_keep_ckpts=max_keep_ckpts,
             backend_args=backend_args,
+            save_best=save_best,
+            rule=rule or _rules_of(save_best),
             **kwargs,
         )
         self._follows_loop = by_epoch is None
@@ -74,6 +83,7 @@ class SafeCheckpointHook(CheckpointHook):
         if local and self.backend_args is None and self.file_client_args is None:
             self.backend_args = {"backend": ATOMIC_BACKEND}
         super().before_train(runner)
+        self._find_in_folder(runner)
         self._due = False
         if runner.iter > 0:  # resumed: whether a new best is followed by a checkpoint hangs on it
             self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
@@ -81,6 +91,21 @@ class SafeCheckpointHook(CheckpointHook):
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
             check_space(runner, self, Path(self.out_dir))
+
+    def _find_in_folder(self, runner: Runner) -> None:
+        """Know the files of a folder that was moved or copied by where they are now."""
+
+        def here(path: str | None) -> str | None:
+            moved = path and self._in_folder(path)
+            return moved if moved and self.file_backend.isfile(moved) else path
+
+        known = runner.message_hub.runtime_info
+        for key in [key for key in known if key == "last_ckpt" or key.startswith("best_ckpt")]:
+            runner.message_hub.update_info(key, here(known[key]))
+        self._set_best_paths({name: here(path) for name, path in self._best_paths().items()})
+
+    def _in_folder(self, path: str) -> str:
+        return self.file_backend.join_path(self.out_dir, Path(path).name)
 
     def _count_as(self, loop: Any) -> None:
         if not self._follows_loop or not isinstance(loop, IterBasedTrainLoop):
@@ -157,7 +182,9 @@ class SafeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
     def _remove(self, path: str | None, unless: str | None) -> None:
-        if path and path != unless and is_main_process() and self.file_backend.isfile(path):
+        # A run that goes on from the checkpoint of another leaves that one's files alone.
+        here = path is not None and path == self._in_folder(path)
+        if here and path != unless and is_main_process() and self.file_backend.isfile(path):
             self.file_backend.remove(path)
 
 
@@ -175,3 +202,10 @@ def validates_next(runner: Runner, by_epoch: bool) -> bool:
     # The loop looks its interval up after it has counted the epoch or step.
     interval = loop.dynamic_intervals[bisect(loop.dynamic_milestones, step + 1) - 1]
     return step >= loop.val_begin and (step % interval == 0 or step == end)
+
+
+def _rules_of(save_best: str | list[str] | None) -> list[Rule] | None:
+    """The directions of metrics; None where one is not known, of which the engine may know it."""
+    names = [save_best] if isinstance(save_best, str) else save_best or []
+    rules = [rule for name in names if (rule := rule_of(name))]
+    return rules if rules and len(rules) == len(names) else None

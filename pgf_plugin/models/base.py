@@ -53,7 +53,7 @@ class MSAModel(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor or {"type": "MSADataPreprocessor"})
         self.feature_dims = check_feature_dims(feature_dims or {})
-        self.loss = build_module(loss or {"type": "MSARegressionLoss"})
+        self.loss = build_module(loss, "MSARegressionLoss")
 
     def extract(self, inputs: dict[str, Tensor]) -> Any:
         """Encode each modality by itself; the result goes to :meth:`fuse`."""

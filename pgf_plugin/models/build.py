@@ -11,17 +11,30 @@ ComponentConfig = dict[str, Any] | nn.Module
 """A component as a config (``dict(type=…)``) or as a built module."""
 
 
-def build_module(component: ComponentConfig, **defaults: Any) -> nn.Module:
+def build_module(
+    component: ComponentConfig | None, default: str | None = None, /, **defaults: Any
+) -> nn.Module:
     """Build a component from its config, or return it if it is built already.
 
     Args:
-        component: a config with ``type``, or a module.
+        component: a config, or a module.
+        default: ``type`` of a config that has none, and of no config at all.
         defaults: arguments for keys that the config leaves out, such as widths that follow from
             the encoder.
     """
+    component = typed(component, default)
     if isinstance(component, nn.Module):
         return component
     return MODELS.build(component, default_args=defaults or None)
+
+
+def typed(component: ComponentConfig | None, default: str | None) -> ComponentConfig:
+    """``component``, with ``default`` for its ``type`` where it has none."""
+    if component is None:
+        component = {}
+    if not isinstance(component, dict) or default is None or "type" in component:
+        return component
+    return {"type": default, **component}
 
 
 def one_each(key: str, component: ComponentConfig, count: int) -> ComponentConfig:

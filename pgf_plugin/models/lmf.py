@@ -61,7 +61,7 @@ class LMF(TensorFusionModel):
             *(loss, data_preprocessor),
         )
         check_positive_int("rank", rank)
-        self.head = build_module(head or {"type": "LMFHead"}, in_features=rank)
+        self.head = build_module(head, "LMFHead", in_features=rank)
         scores: Any = getattr(self.head, "out_features", None)
         if not isinstance(scores, int):
             raise ConfigError(

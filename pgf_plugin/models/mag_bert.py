@@ -69,7 +69,7 @@ class MAGBert(MSAModel):
             )
         width: Any = self.encoder.hidden_size
         self.gate = MultimodalAdaptationGate(width, self.feature_dims, shift_scale, dropout)
-        self.head = build_module(head or {"type": "MAGBertHead"}, in_features=width)
+        self.head = build_module(head, "MAGBertHead", in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> dict[str, MaskedSequence]:
         """Audio and vision, one step a token, (B, L, D_name) by name."""

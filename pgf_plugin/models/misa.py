@@ -104,7 +104,7 @@ class MISA(MSAModel):
         self.decoders = nn.ModuleDict(
             {name: nn.Linear(width, width) for name in names} if reconstruction_weight else {}
         )
-        self.head = build_module(head or {"type": "MISAHead"}, in_features=2 * len(names) * width)
+        self.head = build_module(head, "MISAHead", in_features=2 * len(names) * width)
         # Last: every setting has been checked by now, and an encoder may take long to load.
         self.encoder = build_module(encoder)
         dims: dict[str, Any] = {"text": self.encoder.hidden_size} | {

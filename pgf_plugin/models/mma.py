@@ -75,7 +75,7 @@ class MMA(MSAModel):
             AdapterMixture(width, self.feature_dims, bottleneck, kernel_size, top_k)
             for _ in range(start_fusion_layer, num_layers)
         )
-        self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
+        self.head = build_module(head, "MSARegressionHead", in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> dict[str, MaskedSequence]:
         """Audio and vision as they come, (B, T_name, D_name) by name."""

@@ -114,7 +114,7 @@ class MulT(MSAModel):
         }
         self.branches = nn.ModuleDict(branches)
         pooled_width = sum(branch.out_features for branch in branches.values())
-        self.head = build_module(head or {"type": "MulTHead"}, in_features=pooled_width)
+        self.head = build_module(head, "MulTHead", in_features=pooled_width)
         # Last: every setting has been checked by now, and an encoder may take long to load.
         self.encoder = build_module(encoder)
         dims: dict[str, Any] = {"text": self.encoder.hidden_size, **self.feature_dims}

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pgf_plugin.errors import check_one_of, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
-from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.build import ComponentConfig, build_module, typed
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.fusions.bank import split_bank
 from pgf_plugin.models.fusions.cross_attention import (
@@ -96,7 +96,7 @@ class PGFNet(MSAModel):
             bank, block = fill_in(bank, sizes.bank(width)), fill_in(block, sizes.block())
             head = fill_in(head, sizes.head())
         self.bank = (
-            build_module(bank or {"type": "PGFBank"}, feature_dims=self.feature_dims)
+            build_module(bank, "PGFBank", feature_dims=self.feature_dims)
             if self.feature_dims
             else None
         )
@@ -104,7 +104,7 @@ class PGFNet(MSAModel):
         self.blocks = nn.ModuleList(
             build_module(config, hidden_size=width, bank_width=bank_width)
             for config in layer_blocks(
-                block or {"type": "PGFBlock"},
+                typed(block, "PGFBlock"),
                 adapter_bottlenecks,
                 adapter_layers,
                 start_fusion_layer,
@@ -113,7 +113,7 @@ class PGFNet(MSAModel):
         )
         usual = type(self).available_outputs if self.feature_dims else ()
         self.available_outputs = (*outputs_of_blocks(self.blocks, usual), "modality_features")
-        self.head = build_module(head or {"type": "MSARegressionHead"}, in_features=width)
+        self.head = build_module(head, "MSARegressionHead", in_features=width)
 
     def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence | None:
         """Line up the audio and vision steps, (B, T_a + T_v, D_m)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.errors import ConfigError, check_bool, check_one_of
 from pgf_plugin.models.base import MODES, check_outputs, task_loss, with_predictions
-from pgf_plugin.models.build import ComponentConfig, build_module, one_each
+from pgf_plugin.models.build import ComponentConfig, build_module, one_each, typed
 from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.fast_path import has_fast_path, without_fast_path
 from pgf_plugin.models.fusions.pgf_block import outputs_of_blocks
@@ -116,7 +116,7 @@ class PGFWrapper(BaseModel):
         _check_not_cached(self.model, self.layer_names)
         self.bank = None
         if feature_dims and self.layer_names:
-            self.bank = build_module(bank or {"type": "PGFBank"}, feature_dims=dict(feature_dims))
+            self.bank = build_module(bank, "PGFBank", feature_dims=dict(feature_dims))
         self.hidden_size = hidden_size
         self.blocks = self._build_blocks(block)
         self.hooks = LayerHooks(self.model, self.layer_names, self.blocks, self.hidden_size)
@@ -134,7 +134,7 @@ class PGFWrapper(BaseModel):
             return nn.ModuleList()
         self.hidden_size = self.hidden_size or _width_of(self.model)
         bank_width = None if self.bank is None else self.bank.width
-        config = one_each("model.block", block or {"type": "PGFBlock"}, len(self.layer_names))
+        config = one_each("model.block", typed(block, "PGFBlock"), len(self.layer_names))
         return nn.ModuleList(
             build_module(config, hidden_size=self.hidden_size, bank_width=bank_width)
             for _ in self.layer_names
@@ -142,7 +142,7 @@ class PGFWrapper(BaseModel):
 
     def _build_loss(self, loss: ComponentConfig | None) -> nn.Module | None:
         if not self.call.is_base_model:
-            return build_module(loss or {"type": "MSARegressionLoss"})
+            return build_module(loss, "MSARegressionLoss")
         if loss is not None:
             raise ValueError(
                 f"loss is for a plain module: {self.call.called} is a BaseModel and has its own, "

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pgf_plugin.errors import check_fraction, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
-from pgf_plugin.models.build import ComponentConfig, build_module, one_each
+from pgf_plugin.models.build import ComponentConfig, build_module, one_each, typed
 from pgf_plugin.models.by_modality import by_modality
 from pgf_plugin.models.encoders.subnets import LSTMSubNet
 from pgf_plugin.models.label_bank import FUSION, UnimodalLabelBank
@@ -93,7 +93,7 @@ class SelfMM(MSAModel):
                 for name in tasks
             }
         )
-        kind = one_each("model.head", head or {"type": "SelfMMHead"}, len(tasks))
+        kind = one_each("model.head", typed(head, "SelfMMHead"), len(tasks))
         self.head = build_module(kind, in_features=hidden[FUSION])
         self.unimodal_heads = nn.ModuleDict(
             {name: build_module(kind, in_features=hidden[name]) for name in tasks[1:]}

@@ -39,9 +39,7 @@ class TextOnlyNet(MSAModel):
         super().__init__(None, loss, data_preprocessor)
         self.pooling = check_one_of("pooling", pooling, POOLINGS)
         self.encoder = build_module(encoder)
-        self.head = build_module(
-            head or {"type": "MSARegressionHead"}, in_features=self.encoder.hidden_size
-        )
+        self.head = build_module(head, "MSARegressionHead", in_features=self.encoder.hidden_size)
 
     def extract(self, inputs: dict[str, Tensor]) -> MaskedSequence:
         """Encode the text, (B, L, D)."""

@@ -59,7 +59,7 @@ class TFN(TensorFusionModel):
         size = 1
         for width in self.fused_widths(text_features).values():
             size *= width
-        self.head = build_module(head or {"type": "TFNHead"}, in_features=size)
+        self.head = build_module(head, "TFNHead", in_features=size)
 
     def fuse(
         self, inputs: dict[str, Tensor], features: dict[str, Tensor], outputs: Collection[str]

@@ -11,6 +11,7 @@ from pgf_plugin.config.relations import metric_names
 from pgf_plugin.errors import (
     check_positive,
     check_positive_int,
+    check_seed,
     check_text,
     did_you_mean,
     require_extra,
@@ -149,7 +150,7 @@ def _seed_problems(seeds: Any) -> Iterator[Problem]:
     if len(set(map(str, seeds))) < len(seeds):
         yield Problem(key, f"names a seed twice: {list(seeds)}")
     for seed in seeds:
-        yield from _checked(key, seed, lambda k, v: check_positive_int(k, v, at_least=0))
+        yield from _checked(key, seed, check_seed)
 
 
 def _checked(key: str, value: Any, check: Callable[[str, Any], Any]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from pgf_plugin.config import apply_options
+from pgf_plugin.config.importable import name_imported
 from pgf_plugin.config.slots import TEST_KEYS
 from pgf_plugin.tune.settings import KEY
 
@@ -18,6 +19,7 @@ def base_config(cfg: Config) -> Config:
     base = deepcopy(cfg)
     for key in _OF_THE_SEARCH:
         base.pop(key, None)
+    name_imported(base)
     return base
 
 

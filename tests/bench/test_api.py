@@ -16,10 +16,12 @@ from pgf_plugin.bench import TrialResult
 from pgf_plugin.bench import file_hash as hashes
 from pgf_plugin.bench.file_hash import file_hash
 from pgf_plugin.bench.provenance import data_files
+from pgf_plugin.datasets import msa_collate
 from pgf_plugin.datasets.formats import load_table
 from pgf_plugin.datasets.store import write_store
 from pgf_plugin.environment import git_commit
 from pgf_plugin.errors import ConfigError, WorkDirError
+from pgf_plugin.models import TextOnlyNet
 
 ROWS = "id,text,label,split\na,good,1.0,train\nb,bad,-1.0,val\nc,fine,0.5,test\n"
 
@@ -44,6 +46,8 @@ def test_a_bench_from_python_is_a_frame_with_what_its_numbers_stand_on(config_fi
     bench = tiny.pop("bench")
     data = {key: tiny.pop(key) for key in list(tiny) if "dataloader" in key or "evaluator" in key}
     models = {"Text only": {**tiny, **bench["models"]["Text only"]}}
+    models["Text only"]["model"]["type"] = TextOnlyNet
+    data["train_dataloader"]["collate_fn"]["type"] = msa_collate
     options = {"datasets": {"Tiny": data}, "seeds": [0], "metric": "Corr"}
     options["console"] = Console(file=io.StringIO())
     frame = pgf_plugin.bench.run(models, sweep={"model.pooling": ["cls", "mean"]}, **options)
@@ -62,6 +66,7 @@ def test_a_bench_from_python_is_a_frame_with_what_its_numbers_stand_on(config_fi
     assert row["env/commit"] == git_commit(repository)
     assert row["data/synthetic"]
     assert "pooling='cls'" in row.config
+    assert "collate_fn=dict(type='pgf_plugin.datasets.collate.msa_collate')" in row.config
     (folder,) = repository.glob("work_dirs/bench_*")
     written = pd.read_parquet(folder / "results.parquet")
     assert list(written.columns) == list(frame.columns)
@@ -100,6 +105,14 @@ def test_the_folder_of_another_bench_is_refused_and_that_of_the_same_goes_on(con
         (dict(models=["x/a.py", "x/a.py"]), "'x/a.py' is named twice"),
         (dict(models=[]), "bench.models: must be a dict with at least one entry"),
         (dict(models="text_only_minilm_synthetic", seeds=-1), "a seed must be an integer >= 0"),
+        (dict(models="text_only_minilm_synthetic", seeds=2**32), r"an integer below 2\*\*32"),
+        (dict(models={"A": dict(config=3)}), r"bench.models\['A'\].config: .*got 3"),
+        (
+            dict(
+                models={"A": dict(config="text_only_minilm_synthetic", model=dict(type=lambda: 0))}
+            ),
+            "model.type: no import reaches .*<lambda>",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, arguments, message):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -154,6 +155,22 @@ def test_a_trained_trial_whose_process_is_ended_while_it_is_tested_stays_finishe
     assert result.metrics == finished[0].results[0].metrics
     assert [test.error for test in result.corrupted] == ["its process was killed"] * 4
     assert TrialResult.load(trial.folder).corrupted == result.corrupted
+
+
+def test_a_trained_trial_whose_checkpoint_is_gone_is_not_forgotten(
+    finished, config_file, run, tmp_path
+):
+    shutil.copytree(finished[0].work_dir, tmp_path / "out")
+    folder = tmp_path / "out" / "Text_only" / "seed_0"
+    before = (folder / "result.json").read_text()
+    for path in folder.glob("*.pth"):
+        path.unlink()
+    config = with_corruptions(config_file)
+    result, printed = run(config=config, models=["Text only"], seeds=[0])
+    assert re.search(r"its checkpoint best\S+, which the corrupted .* is trained again", printed)
+    (kept,) = folder.glob("result.json.earlier*")
+    assert kept.read_text() == before
+    assert all(test.error is None for test in result.results[0].corrupted)
 
 
 def test_a_result_from_before_there_were_corruptions_is_read(tmp_path):

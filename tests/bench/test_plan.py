@@ -112,6 +112,24 @@ def test_a_variable_of_the_config_changes_nothing_and_is_refused(tmp_path, kind)
         plan_trials(config, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("work_dir", "each trial has its own"),
+        ("randomness.seed", "set bench.seeds"),
+        ("resume", "a trial is resumed by itself"),
+    ],
+)
+def test_what_a_bench_sets_for_each_trial_is_refused(tmp_path, key, told):
+    models = {"A": "text_only/text_only_minilm_synthetic"}
+    swept = Config(dict(bench=dict(models=models, seeds=[0], sweep={key: [0, 1]})))
+    with pytest.raises(ConfigError, match=told):
+        plan_trials(swept, tmp_path)
+    config = Config(dict(bench=dict(models=models, seeds=[0])))
+    with pytest.raises(ConfigError, match=f"--cfg-options {key}: .*{told}"):
+        plan_trials(config, tmp_path, cfg_options={key: 5})
+
+
 def test_what_the_runner_reads_from_its_config_can_be_swept(tmp_path):
     models = {"A": "text_only/text_only_minilm_synthetic"}
     config = Config(dict(bench=dict(models=models, seeds=[0], sweep={"compile": [False, True]})))

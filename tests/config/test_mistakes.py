@@ -243,6 +243,22 @@ def test_a_monitor_of_other_hooks_is_no_metric(cfg):
     assert list(told(cfg)) == ["custom_hooks[1].monitor", "param_scheduler[0].monitor"]
 
 
+def test_a_metric_is_not_chosen_by_its_worst_value(cfg):
+    cfg.default_hooks.checkpoint |= {"save_best": ["MAE", "Corr"], "rule": ["less", "greater"]}
+    cfg.custom_hooks = [{"type": "EarlyStoppingHook", "monitor": "MAE", "rule": "less"}]
+    cfg.param_scheduler = [{"type": "ReduceOnPlateauLR", "monitor": "MAE"}]
+    assert told(cfg) == {}
+    cfg.default_hooks.checkpoint.rule = "less"
+    cfg.custom_hooks[0].rule = "greater"
+    cfg.param_scheduler[0].monitor = "Corr"
+    assert told(cfg) == {
+        "default_hooks.checkpoint.rule": "is 'less', but a higher Corr is better: "
+        "set rule='greater'",
+        "custom_hooks[0].rule": "is 'greater', but a lower MAE is better: set rule='less'",
+        "param_scheduler[0].rule": "is 'less', but a higher Corr is better: set rule='greater'",
+    }
+
+
 # What the engine's documentation shows, and this package does not use itself.
 RIGHT = [
     {"optim_wrapper": {"type": "AmpOptimWrapper", "loss_scale": 512.0, "dtype": "bfloat16"}},

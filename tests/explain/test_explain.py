@@ -85,6 +85,6 @@ def test_classes_and_labels_are_measured_by_their_error_rate(task, small_encoder
 def test_bad_input_is_told(checkpoint, small_encoder, capsys):
     argv = ["explain", CONFIG, str(checkpoint), "--encoder", str(small_encoder)]
     assert main([*argv, "--samples", "nobody", *SMALL]) == 1
-    assert "--samples must be one of" in capsys.readouterr().err
+    assert "--samples: 'nobody' is none of the" in capsys.readouterr().err
     assert main([*argv, "--modalities", "odour", *SMALL]) == 1
     assert "does not use 'odour'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import random
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -60,7 +61,6 @@ def make_runner(folder: Path, *hooks: Hook, **overrides) -> Runner:
                 "interval": 1,
                 "max_keep_ckpts": 2,
                 "save_best": "MAE",
-                "rule": "less",
             },
             "exact_resume": {"type": "ExactResumeHook"},
         },
@@ -201,6 +201,25 @@ def test_early_stopping_waits_on_and_a_stopped_run_stays_stopped(tmp_path):
         assert_same(outcome(killed, "epoch_3.pth"), outcome(whole, "epoch_3.pth"))
     assert train(killed, {**stop, "patience": 3}) == 0
     assert (killed / "epoch_4.pth").is_file()
+
+
+@pytest.mark.parametrize("original_stays", [True, False])
+def test_a_folder_that_was_copied_or_moved_goes_on_within_itself(
+    undisturbed, tmp_path, original_stays
+):
+    folder, copy = tmp_path / "run", tmp_path / "copy"
+    folder.mkdir()
+    assert train(folder, KillHook(30)) == -signal.SIGKILL
+    shutil.copytree(folder, copy)
+    before = {path.name for path in folder.glob("*.pth")}
+    if not original_stays:
+        shutil.rmtree(folder)
+    assert train(copy) == 0
+    assert_same(outcome(copy, LAST), undisturbed)
+    assert len(list(copy.glob("best_*.pth"))) == 1
+    hub = torch.load(copy / LAST, weights_only=True)["message_hub"]
+    assert Path(hub["runtime_info"]["best_ckpt"]).parent == copy
+    assert {path.name for path in folder.glob("*.pth")} == (before if original_stays else set())
 
 
 BY_STEP = {

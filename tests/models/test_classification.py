@@ -63,9 +63,7 @@ def make_config(folder, classes=3, modalities=tuple(WIDTHS), **model):
         val_evaluator=dict(type="MSAMetric", scale="classes"),
         test_evaluator=dict(type="MSAMetric", scale="classes"),
         optim_wrapper=dict(optimizer=dict(type="Adam", lr=1e-2)),
-        default_hooks=dict(
-            checkpoint=dict(type="SafeCheckpointHook", save_best="Acc3", rule="greater")
-        ),
+        default_hooks=dict(checkpoint=dict(type="SafeCheckpointHook", save_best="Acc3")),
         work_dir=str(folder / "run"),
         experiment_name=folder.name,
         default_scope="pgf_plugin",

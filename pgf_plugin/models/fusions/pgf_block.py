@@ -56,16 +56,17 @@ class PGFBlock(nn.Module):
         self.available_outputs: tuple[str, ...] = ()
         if bank_width is not None:
             self.cross_attention = build_module(
-                cross_attention or {"type": "PGFCrossAttention"},
+                cross_attention,
+                "PGFCrossAttention",
                 hidden_size=hidden_size,
                 bank_width=bank_width,
             )
-            self.gate = build_module(gate or {"type": "PGFGate"}, hidden_size=hidden_size)
+            self.gate = build_module(gate, "PGFGate", hidden_size=hidden_size)
             self._mixes = bool(getattr(self.gate, "mixes", False))
             gates = () if self._mixes else ("gates",)
             looks = getattr(self.cross_attention, "available_outputs", ("attention",))
             self.available_outputs = (*gates, *looks)
-        self.adapter = build_module(adapter or {"type": "PGFAdapter"}, hidden_size=hidden_size)
+        self.adapter = build_module(adapter, "PGFAdapter", hidden_size=hidden_size)
         if isinstance(self.adapter, PGFMixtureOfAdapters):
             self.available_outputs = (*self.available_outputs, "experts")
 

@@ -13,7 +13,7 @@ from pgf_plugin.errors import (
     did_you_mean,
     shown,
 )
-from pgf_plugin.models.build import ComponentConfig, one_each
+from pgf_plugin.models.build import ComponentConfig, one_each, typed
 
 KEY, LAYERS_KEY = "model.adapter_bottlenecks", "model.adapter_layers"
 RULES = {"constant": ("width",), "linear": ("first", "last"), "geometric": ("first", "last")}
@@ -182,7 +182,7 @@ def _with_adapter(block: ComponentConfig, bottleneck: int) -> ComponentConfig:
         )
     if bottleneck == 0:
         return {**block, "adapter": {"type": "PGFNoAdapter"}}
-    adapter = block.get("adapter") or {"type": "PGFAdapter"}
+    adapter = typed(block.get("adapter"), "PGFAdapter")
     if isinstance(adapter, nn.Module):
         raise ValueError(  # noqa: TRY004 - errors of a config are ValueErrors
             f"{KEY} needs model.block.adapter as a config, got {type(adapter).__name__}, built "
