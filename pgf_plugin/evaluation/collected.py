@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError
-from pgf_plugin.evaluation.inputs import check_diverged
+from pgf_plugin.evaluation.inputs import check_any, check_diverged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,7 @@ class ScoresMetric(BaseMetric):
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Return the metrics of a whole dataset, and keep its confusions in ``table``."""
+        check_any(results)
         ids, labels, scores = zip(*results, strict=True)
         prediction = torch.tensor(np.stack(scores))
         check_diverged(prediction, ids)

@@ -1,6 +1,6 @@
 """What metrics take: predictions and labels as checked tensors, in their own precision."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import torch
 from numpy.typing import ArrayLike
@@ -87,7 +87,12 @@ def check_same_length(predicted: Tensor, true: Tensor) -> None:
         raise ValueError(
             f"prediction and label must have the same length, got {len(predicted)} and {len(true)}"
         )
-    if len(true) == 0:
+    check_any(true)
+
+
+def check_any(samples: Sized) -> None:
+    """Raise ValueError unless there is a sample."""
+    if len(samples) == 0:
         raise ValueError("prediction and label are empty: metrics need at least one sample")
 
 

@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
-from pgf_plugin.evaluation.inputs import check_diverged
+from pgf_plugin.evaluation.inputs import check_any, check_diverged
 from pgf_plugin.json_files import write_json
 from pgf_plugin.registry import METRICS
 
@@ -91,6 +91,7 @@ class MSAMetric(BaseMetric):
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Return the metrics of a whole dataset and keep its predictions."""
+        check_any(results)
         # BaseMetric hands named tuples back as plain ones.
         self.predictions = [Prediction(*row) for row in results]
         self._check_scale()

@@ -34,10 +34,8 @@ class SafeCheckpointHook(CheckpointHook):
         backend_args: where to write; None means local files, written atomically.
         by_epoch: whether ``interval`` counts epochs or steps; None for epochs in a loop of epochs,
             and for validations in a loop of steps.
-        save_best: metric, or metrics, by whose best value a checkpoint is kept.
-        rule: ``'less'`` or ``'greater'``, of each metric or of all; None for the direction of each,
-            where they are of :data:`~pgf_plugin.evaluation.METRICS`.
-        **kwargs: of ``CheckpointHook``.
+        **kwargs: of ``CheckpointHook``; ``save_best`` needs no ``rule`` for what is in
+            :data:`~pgf_plugin.evaluation.METRICS`.
 
     Raises:
         ConfigError: if one checkpoint alone is to be kept.
@@ -55,8 +53,6 @@ class SafeCheckpointHook(CheckpointHook):
         max_keep_ckpts: int = -1,
         backend_args: dict | None = None,
         by_epoch: bool | None = None,
-        save_best: str | list[str] | None = None,
-        rule: Rule | list[Rule] | None = None,
         **kwargs: Any,
     ) -> None:
         if max_keep_ckpts == 1:
@@ -68,8 +64,6 @@ class SafeCheckpointHook(CheckpointHook):
             by_epoch=by_epoch is not False,
             max_keep_ckpts=max_keep_ckpts,
             backend_args=backend_args,
-            save_best=save_best,
-            rule=rule or _rules_of(save_best),
             **kwargs,
         )
         self._follows_loop = by_epoch is None
@@ -91,6 +85,12 @@ class SafeCheckpointHook(CheckpointHook):
             for path in remove_unfinished(Path(self.out_dir)):
                 runner.logger.info(f"Removed {path}, which a killed run left half-written")
             check_space(runner, self, Path(self.out_dir))
+
+    def _init_rule(self, rules: list[Rule | None], key_indicators: list[str]) -> None:
+        """Know the directions of this package's metrics, also of the one that 'auto' is."""
+        given = rules * len(key_indicators) if len(rules) == 1 else rules
+        known = [rule or rule_of(name) for rule, name in zip(given, key_indicators, strict=False)]
+        super()._init_rule(known, key_indicators)
 
     def _find_in_folder(self, runner: Runner) -> None:
         """Know the files of a folder that was moved or copied by where they are now."""
@@ -131,12 +131,14 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_val(self, runner: Runner) -> None:
         """Save the best checkpoint, and the one that waited for this validation."""
-        before, last = self._best_paths(), self.last_ckpt
+        paths, last = self._best_paths(), self.last_ckpt
         # mmengine would remove the best of before first, and save the run once more last.
-        self._set_best_paths(dict.fromkeys(before))
+        self._set_best_paths(dict.fromkeys(paths))
         self.last_ckpt = None
         super().after_val_epoch(runner, self._metrics)
         self.last_ckpt = last
+        # Not of the same names: the first validation tells which metric 'auto' is.
+        before = dict(zip(self._best_paths(), paths.values(), strict=True))
         new = {key: path for key, path in self._best_paths().items() if path is not None}
         self._set_best_paths({**before, **new})
         if self._due or (new and last is not None):
@@ -202,10 +204,3 @@ def validates_next(runner: Runner, by_epoch: bool) -> bool:
     # The loop looks its interval up after it has counted the epoch or step.
     interval = loop.dynamic_intervals[bisect(loop.dynamic_milestones, step + 1) - 1]
     return step >= loop.val_begin and (step % interval == 0 or step == end)
-
-
-def _rules_of(save_best: str | list[str] | None) -> list[Rule] | None:
-    """The directions of metrics; None where one is not known, of which the engine may know it."""
-    names = [save_best] if isinstance(save_best, str) else save_best or []
-    rules = [rule for name in names if (rule := rule_of(name))]
-    return rules if rules and len(rules) == len(names) else None

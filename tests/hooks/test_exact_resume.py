@@ -203,6 +203,23 @@ def test_early_stopping_waits_on_and_a_stopped_run_stays_stopped(tmp_path):
     assert (killed / "epoch_4.pth").is_file()
 
 
+def test_the_first_metric_may_choose_the_best(undisturbed, tmp_path):
+    hooks = {
+        "checkpoint": {
+            "type": "SafeCheckpointHook",
+            "interval": 1,
+            "max_keep_ckpts": 2,
+            "save_best": "auto",
+        },
+        "logger": {"type": "LoggerHook", "interval": 1},
+        "exact_resume": {"type": "ExactResumeHook"},
+    }
+    assert train(tmp_path, KillHook(30), default_hooks=hooks) == -signal.SIGKILL
+    assert train(tmp_path, default_hooks=hooks) == 0
+    assert outcome(tmp_path, LAST)["files"] == undisturbed["files"]
+    assert_same(outcome(tmp_path, LAST)["best"], undisturbed["best"])
+
+
 @pytest.mark.parametrize("original_stays", [True, False])
 def test_a_folder_that_was_copied_or_moved_goes_on_within_itself(
     undisturbed, tmp_path, original_stays
