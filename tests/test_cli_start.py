@@ -51,6 +51,9 @@ def test_checkpoints_say_in_which_schema_they_are(trained, tmp_path):
     for name in ("w.pth", "w.safetensors"):
         out = tmp_path / name
         assert main(["weights", "export", str(trained / "epoch_4.pth"), str(out)]) == 0
+        whole = out.read_bytes()
+        assert main(["weights", "export", str(out), str(out)]) == 1  # onto itself
+        assert out.read_bytes() == whole
         assert (
             read_weights(out).tensors.keys() == read_weights(trained / "epoch_4.pth").tensors.keys()
         )

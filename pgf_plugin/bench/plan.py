@@ -154,8 +154,8 @@ def plan_trials(
     bench = _check_bench(config)
     check_models(bench, models)
     chosen = list(cells(bench, models))
-    for key in cfg_options or {}:
-        if said := fixed_problem(key):
+    for key, value in (cfg_options or {}).items():
+        if said := fixed_problem(key, value):
             raise ConfigError(f"--cfg-options {key}: {said}")
     configs = {cell.label: cell.config(config) for cell in chosen}
     apply_places(config, configs, encoder, data_root)

@@ -18,9 +18,9 @@ from pgf_plugin.registry import ROOT_REGISTRIES
 
 FIXED = {
     "work_dir": "each trial has its own (--work-dir is that of the bench)",
-    "experiment_name": "each trial has its own",
-    "resume": "a trial is resumed by itself",
     "randomness.seed": "set bench.seeds (--seeds) instead",
+    "bench": "set its keys, such as bench.title, one by one",
+    "default_hooks.checkpoint.out_dir": "each trial keeps its checkpoints in its own folder",
 }
 """Keys that a bench sets for each trial, and why."""
 
@@ -125,8 +125,8 @@ def key_problems(config: Config, bench: Mapping[str, Any], setting: str) -> Iter
         setting: name of the setting.
     """
     swept = bench.get("sweep") or {}
-    for key in expand_settings(bench)[setting]:
-        lack = _lack(config, key, strict=key in swept)
+    for key, value in expand_settings(bench)[setting].items():
+        lack = fixed_problem(key, value) or _lack(config, key, strict=key in swept)
         if lack and key in swept:
             advice = "sweep it in a bench of models that have it (--models)"
             yield Problem(f"bench.sweep[{key!r}]", f"{lack}; or {advice}")
@@ -134,15 +134,20 @@ def key_problems(config: Config, bench: Mapping[str, Any], setting: str) -> Iter
             yield Problem(f"bench.settings[{setting!r}][{key!r}]", lack)
 
 
-def fixed_problem(key: str) -> str | None:
-    """Why a dotted key cannot be set; None for one that can."""
-    return f"cannot be set in a bench: {FIXED[key]}" if key in FIXED else None
+def fixed_problem(key: str, value: Any = None) -> str | None:
+    """Why a dotted key cannot be set; None for one that can.
+
+    Args:
+        key: such as ``randomness``.
+        value: of it; a dict may set a fixed key below, such as ``randomness.seed``.
+    """
+    below = [f"{key}.{name}" for name in value] if isinstance(value, Mapping) else []
+    found = next((name for name in (key, *below) if name in FIXED), None)
+    return f"cannot be set in a bench: {FIXED[found]}" if found else None
 
 
 def _lack(config: Config, key: str, strict: bool) -> str | None:
     """Why a dotted key has no place in a config; None where it has one."""
-    if said := fixed_problem(key):
-        return said
     node: Any = config._cfg_dict
     if key.split(".")[0] in node and (said := variable_problem(key)):
         return said

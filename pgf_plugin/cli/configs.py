@@ -5,7 +5,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from pgf_plugin.cli.options import add_config, config_from
-from pgf_plugin.config import config_root, copy_config, list_configs
+from pgf_plugin.config import config_root, copy_config, list_configs, load_config
 from pgf_plugin.errors import ConfigError
 
 
@@ -61,7 +61,9 @@ def run_copy(args: argparse.Namespace) -> int:
     files = copy_config(args.config, Path(args.folder).expanduser(), force=args.force)
     for file in files:
         print(f"wrote {file}")
-    print(f"Edit it, then: pgf train {files[0]}")
+    cfg = load_config(str(files[0]))
+    command = next((key for key in ("bench", "tune") if key in cfg), "train")
+    print(f"Edit it, then: pgf {command} {files[0]}")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from pgf_plugin.cli.options import existing_file
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.models.encoders.identity import EncoderIdentity
 from pgf_plugin.models.encoders.trained_state import IDENTITY_KEY
 from pgf_plugin.models.peft.ledger import GROUPS
@@ -62,6 +62,11 @@ def run_export(args: argparse.Namespace) -> int:
     """Write the state dict, which carries the encoder's identity, and its origin."""
     out = Path(args.out).expanduser()
     path = existing_file(args.checkpoint)
+    if out.exists() and out.samefile(path):
+        raise ConfigError(
+            f"{out} is the checkpoint itself, which holds what a training needs to go on: give the "
+            "weights another name"
+        )
     write_weights(read_weights(path), out)
     print(f"{out}, {out.stat().st_size:,} bytes, from {path}")
     return 0

@@ -117,7 +117,8 @@ def test_a_variable_of_the_config_changes_nothing_and_is_refused(tmp_path, kind)
     [
         ("work_dir", "each trial has its own"),
         ("randomness.seed", "set bench.seeds"),
-        ("resume", "a trial is resumed by itself"),
+        ("default_hooks.checkpoint.out_dir", "in its own folder"),
+        ("bench", "one by one"),
     ],
 )
 def test_what_a_bench_sets_for_each_trial_is_refused(tmp_path, key, told):
