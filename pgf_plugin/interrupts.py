@@ -91,6 +91,9 @@ def watched_signals() -> Iterator[None]:
         signal.signal(number, _current.take)
     try:
         yield
+    except Exception as error:
+        pass_interruption(error)
+        raise
     finally:
         for number in taken:
             signal.signal(number, before[number])
@@ -100,6 +103,21 @@ def watched_signals() -> Iterator[None]:
 def requested_signal() -> int | None:
     """The signal that asked the run to end, None for none."""
     return _current.requested
+
+
+def pass_interruption(error: BaseException) -> None:
+    """Raise the interruption that became another error on its way, if there is one behind it.
+
+    The engine formats configs under a bare ``except``, which makes a syntax error of it.
+
+    Raises:
+        Interrupted: in the place of ``error``.
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, Interrupted):
+            raise behind
+        behind = behind.__cause__ or behind.__context__
 
 
 def defer_signals(deferring: bool) -> None:

@@ -36,6 +36,7 @@ from pgf_plugin.encodable import encodable
 from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError, WorkDirError
 from pgf_plugin.evaluation.catalogue import rule_of
+from pgf_plugin.interrupts import pass_interruption
 from pgf_plugin.models import ledger
 from pgf_plugin.models.encoders.frozen_states import without_frozen_states
 from pgf_plugin.training import train
@@ -127,6 +128,7 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
         with output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, writer, result, found)
     except Exception as error:  # one trial must not take the others with it
+        pass_interruption(error)
         if isinstance(error, WorkDirError) or write_failure(error):
             raise
         cause = "diverged" if isinstance(error, DivergedError) else "raised"

@@ -17,6 +17,7 @@ from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.resume import prepare_folder
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
 from pgf_plugin.errors import ConfigError, WorkDirError
+from pgf_plugin.interrupts import pass_interruption
 from pgf_plugin.training import train
 from pgf_plugin.tune.history import pruner_state
 from pgf_plugin.tune.record import TrialRecord, trial_folder
@@ -129,6 +130,7 @@ def run_trial(search: Search, trial: "Trial", show: Show) -> TrialRecord:
     except PrunedError:
         record.state = "pruned"
     except Exception as error:  # one trial must not take the others with it
+        pass_interruption(error)
         if isinstance(error, WorkDirError) or write_failure(error):
             raise
         record.state, record.error = "failed", f"{type(error).__name__}: {error}"

