@@ -19,6 +19,7 @@ from mmengine.config import Config
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend, newest_checkpoint
 from pgf_plugin.errors import WorkDirError, WorkDirFailedError
+from pgf_plugin.interrupts import pass_interruption
 
 LOCK_FILE = ".pgf_lock"
 """Stays where it is: removing a locked file would let two processes lock two files of one name."""
@@ -124,6 +125,16 @@ def write_errors_told(folder: str | Path) -> Iterator[None]:
         ) from error
     finally:
         logging.raiseExceptions = told
+
+
+def ends_all(error: Exception) -> bool:
+    """Whether no further trial could go on after an error: the disk takes no more.
+
+    Raises:
+        Interrupted: if the error is what became of an interruption, which ends all, too.
+    """
+    pass_interruption(error)
+    return isinstance(error, WorkDirError) or write_failure(error) is not None
 
 
 def write_failure(error: BaseException) -> str | None:

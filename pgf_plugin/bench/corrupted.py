@@ -15,9 +15,7 @@ from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.scores import split_scores
 from pgf_plugin.checkpoint_files import is_intact
 from pgf_plugin.encodable import encodable
-from pgf_plugin.errors import WorkDirError
-from pgf_plugin.interrupts import pass_interruption
-from pgf_plugin.work_dir import write_failure
+from pgf_plugin.work_dir import ends_all
 
 
 def trained_before(trial: Trial) -> TrialResult | None:
@@ -47,8 +45,7 @@ def complete(trial: Trial, result: TrialResult) -> None:
             runner = runner or _trained_runner(trial, result)
             test.metrics = _test(runner, corrupted_config(trial.config, transform))
         except Exception as error:  # the numbers of the trial itself stand, whatever happens here
-            pass_interruption(error)
-            if isinstance(error, WorkDirError) or write_failure(error):
+            if ends_all(error):
                 raise
             test.error = encodable(f"{type(error).__name__}: {error}")
         result.record(test)

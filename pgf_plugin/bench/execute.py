@@ -34,13 +34,12 @@ from pgf_plugin.bench.status import StatusWriter
 from pgf_plugin.checkpoint_files import Resumable
 from pgf_plugin.encodable import encodable
 from pgf_plugin.environment import environment
-from pgf_plugin.errors import ConfigError, WorkDirError
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.evaluation.catalogue import rule_of
-from pgf_plugin.interrupts import pass_interruption
 from pgf_plugin.models import ledger
 from pgf_plugin.models.encoders.frozen_states import without_frozen_states
 from pgf_plugin.training import train
-from pgf_plugin.work_dir import write_failure
+from pgf_plugin.work_dir import ends_all
 
 CONSOLE_FILE = "console.log"
 TRACEBACK_FILE = "traceback.txt"
@@ -128,8 +127,7 @@ def _attempt(trial: Trial, writer: StatusWriter, result: TrialResult) -> Failure
         with output_to(trial.folder / CONSOLE_FILE, append=found is not None):
             _train_and_test(trial, writer, result, found)
     except Exception as error:  # one trial must not take the others with it
-        pass_interruption(error)
-        if isinstance(error, WorkDirError) or write_failure(error):
+        if ends_all(error):
             raise
         cause = "diverged" if isinstance(error, DivergedError) else "raised"
         cause = OUT_OF_MEMORY if is_out_of_memory(error) else cause

@@ -16,15 +16,14 @@ from pgf_plugin.bench.plan import Trial as Run
 from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.resume import prepare_folder
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
-from pgf_plugin.errors import ConfigError, WorkDirError
-from pgf_plugin.interrupts import pass_interruption
+from pgf_plugin.errors import ConfigError
 from pgf_plugin.training import train
 from pgf_plugin.tune.history import pruner_state
 from pgf_plugin.tune.record import TrialRecord, trial_folder
 from pgf_plugin.tune.settings import Settings
 from pgf_plugin.tune.space import values_of
 from pgf_plugin.tune.trial_config import compose, without_test
-from pgf_plugin.work_dir import write_failure
+from pgf_plugin.work_dir import ends_all
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -130,8 +129,7 @@ def run_trial(search: Search, trial: "Trial", show: Show) -> TrialRecord:
     except PrunedError:
         record.state = "pruned"
     except Exception as error:  # one trial must not take the others with it
-        pass_interruption(error)
-        if isinstance(error, WorkDirError) or write_failure(error):
+        if ends_all(error):
             raise
         record.state, record.error = "failed", f"{type(error).__name__}: {error}"
         (folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
