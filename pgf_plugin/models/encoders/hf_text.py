@@ -46,7 +46,8 @@ class HFTextEncoder(TrainedStateModule):
         lora_rank: rank of LoRA; None for none.
         lora_alpha: scale of LoRA; ``lora_rank`` where it is None.
         lora_dropout: dropout before LoRA.
-        lora_targets: projections that get LoRA, of 'query', 'key', 'value', 'output'.
+        lora_targets: projections that get LoRA, of 'query', 'key', 'value' and 'output' of the
+            attention, 'up' and 'down' of the feed-forward network.
         lora_start_layer: first layer that gets LoRA.
         freeze: whether the encoder's own weights are frozen; None freezes pretrained weights.
         dropout: replaces every dropout rate of the encoder; None keeps them.

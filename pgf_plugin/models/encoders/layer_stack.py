@@ -1,4 +1,4 @@
-"""Where each family of Hugging Face encoders keeps its layers and attention projections."""
+"""Where each family of Hugging Face encoders keeps its layers and linear projections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,8 @@ class LayerStack(NamedTuple):
 
     Attributes:
         path: dotted name of the list of layers.
-        projections: role ('query', 'key', 'value', 'output') to dotted name inside a layer.
+        projections: role to dotted name inside a layer: 'query', 'key', 'value' and 'output' of
+            the attention, 'up' and 'down' of the feed-forward network.
         in_tuple: whether a layer returns its states as the first of a tuple.
     """
 
@@ -73,6 +74,8 @@ class _PassOn(nn.Module):
         return (hidden, None) if self.in_tuple else hidden
 
 
+_FEED_FORWARD = {"up": "intermediate.dense", "down": "output.dense"}
+
 _BERT = LayerStack(
     "encoder.layer",
     {
@@ -80,6 +83,7 @@ _BERT = LayerStack(
         "key": "attention.self.key",
         "value": "attention.self.value",
         "output": "attention.output.dense",
+        **_FEED_FORWARD,
     },
 )
 
@@ -92,6 +96,7 @@ FAMILIES: dict[str, LayerStack] = {
             "key": "attention.attn.k",
             "value": "attention.attn.v",
             "output": "attention.attn.o",
+            **_FEED_FORWARD,
         },
         in_tuple=True,
     ),
@@ -102,6 +107,8 @@ FAMILIES: dict[str, LayerStack] = {
             "key": "attention.k_lin",
             "value": "attention.v_lin",
             "output": "attention.out_lin",
+            "up": "ffn.lin1",
+            "down": "ffn.lin2",
         },
     ),
     "deberta-v2": LayerStack(
@@ -111,6 +118,7 @@ FAMILIES: dict[str, LayerStack] = {
             "key": "attention.self.key_proj",
             "value": "attention.self.value_proj",
             "output": "attention.output.dense",
+            **_FEED_FORWARD,
         },
         in_tuple=True,
     ),

@@ -1,4 +1,4 @@
-"""LoRA in the attention projections of a frozen encoder, through peft."""
+"""LoRA in the projections of a frozen encoder, through peft."""
 
 import re
 from collections.abc import Sequence
