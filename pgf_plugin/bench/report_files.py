@@ -18,6 +18,7 @@ from pgf_plugin.bench.report import write_report as write_page
 from pgf_plugin.bench.result import SCHEMA_VERSION, TrialResult
 from pgf_plugin.bench.robustness import (
     FRAME_FILE,
+    failures,
     panels,
     panels_json,
     panels_text,
@@ -121,6 +122,8 @@ def print_report(
         if result.status == "failed":
             where = explained(result.folder(bench.work_dir))
             print_plain(console, f"Failed: {result.label}, seed {result.seed}, see {where}")
+    for failure in failures(bench.results):
+        print_plain(console, f"Failed: {failure}")
 
 
 def _markdown(bench: "BenchResult", title: str, published: Sequence[Published]) -> str:

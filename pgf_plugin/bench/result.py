@@ -128,6 +128,11 @@ class TrialResult:
         scored = {test.key for test in self.corrupted if test.error is None}
         return [pair for pair in trial.corrupted_tests if pair[0].key not in scored]
 
+    @property
+    def failed_tests(self) -> list[CorruptedTest]:
+        """The corrupted test sets on which the checkpoint could not be tested."""
+        return [test for test in self.corrupted if test.error is not None]
+
     def completes(self, trial: Trial) -> bool:
         """Whether nothing of a trial is left to do."""
         return self.settles(trial.fingerprint) and not self.missing_tests(trial)

@@ -200,6 +200,5 @@ def failures(results: Sequence[TrialResult]) -> list[str]:
     return [
         f"{result.label}, seed {result.seed}, {test.corruption} {test.strength}: {test.error}"
         for result in results
-        for test in result.corrupted
-        if test.error is not None
+        for test in result.failed_tests
     ]

@@ -48,7 +48,7 @@ def add_parser(commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the benchmark that the config describes; 1 if a trial failed, or could not work.
+    """Run the benchmark that the config describes; 1 if a trial or test failed, or could not work.
 
     Ctrl-C and SIGTERM end it with 130 and 143, and it says how to go on.
     """
@@ -89,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
     finished = [result for result in bench.results if result.status == "finished"]
     if finished:
         print(_next_command(bench.work_dir, finished[0]))
-    return int(len(finished) < len(bench.results))
+    return int(any(trial.status != "finished" or trial.failed_tests for trial in bench.results))
 
 
 def _workers(text: str) -> int | str:

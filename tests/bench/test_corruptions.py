@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from pgf_plugin.bench import TrialResult, dry_run, plan_trials
 from pgf_plugin.bench.check import check_bench
 from pgf_plugin.bench.executors.base import ended_result, outcome
+from pgf_plugin.cli import main
 from pgf_plugin.config import config_root, load_config
 from pgf_plugin.weights_loading import load_weights
 
@@ -136,6 +137,12 @@ def test_a_test_that_raises_is_told_and_costs_the_trial_nothing(config_file, run
     assert trial.status == "finished"
     assert "seconds.audio needs the steps a second" in trial.corrupted[0].error
     assert math.isfinite(trial.metrics["MAE"])
+    failed = "Failed: PGF-Net, seed 0, late {'audio': 0.5}: ConfigError: seconds.audio needs"
+    assert failed in printed
+    with config_file.open("a") as file:
+        file.write(f"bench['corruptions'] = dict(late={late})\n")
+    of_one = ["--models", "PGF-Net", "--seeds", "0", "--work-dir", str(result.work_dir)]
+    assert main(["bench", str(config_file), *of_one]) == 1
     config = with_corruptions(config_file, {"late": late, **CORRUPTIONS})
     result, printed = run(config=config, seeds=[0], models=["PGF-Net"])
     assert "epoch 1/2" not in printed
