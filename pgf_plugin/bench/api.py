@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mmengine.config import Config
 from rich.console import Console
@@ -77,7 +78,7 @@ def run(
                 f"pgf_plugin.bench.run takes no {key!r} (got {shown(value)}), but the keys of a "
                 f"bench, {allowed}.{did_you_mean(key, allowed)}"
             )
-    keys = {"models": _named(models), "seeds": [seeds] if isinstance(seeds, int) else list(seeds)}
+    keys = {"models": _named(models), "seeds": _plain(seeds)}
     if datasets is not None:
         keys["datasets"] = _named(datasets)
     if executor is not None:
@@ -97,6 +98,12 @@ def run(
             console=console,
         )
     return result.frame()
+
+
+def _plain(seeds: int | Iterable[int]) -> list[Any]:
+    """Seeds as a config has them: numpy's integers are none of Python's."""
+    several = [seeds] if isinstance(seeds, int | np.generic) else list(seeds)
+    return [seed.item() if isinstance(seed, np.generic) else seed for seed in several]
 
 
 def _named(entries: Entries) -> dict[str, Entry]:

@@ -20,8 +20,9 @@ from pgf_plugin.console import new_table, open_console, print_plain
 from pgf_plugin.doctor.configs import lacks_here
 from pgf_plugin.errors import ConfigError, MissingExtraError
 
-FINISHED, TO_TEST, TO_RUN = "finished", "to test", "to run"
-"""A trial to test is trained, and lacks corrupted test sets of the bench."""
+FINISHED, TO_TEST, TO_RUN, TO_REPEAT = "finished", "to test", "to run", "to run again"
+"""A trial to test is trained, and lacks corrupted test sets of the bench; one to run again was
+finished with another config, other data or another version, or its checkpoint is gone."""
 
 
 class Planned(NamedTuple):
@@ -81,7 +82,9 @@ def dry_run(
     states = {trial.folder: _state(trial) for trial in trials}
     costs: dict[str, Cost] = {}
     for trial in trials:
-        if states[trial.folder] != TO_RUN or trial.label in costs or wrong & _names_of(trial):
+        if states[trial.folder] in (FINISHED, TO_TEST):
+            continue
+        if trial.label in costs or wrong & _names_of(trial):
             continue
         measured = _attempt(trial)
         if isinstance(measured, Cost):
@@ -90,7 +93,7 @@ def dry_run(
             wrong.add(trial.label)
             problems.append(measured)
     planned = [
-        Planned(trial, state, costs.get(trial.label) if state == TO_RUN else None)
+        Planned(trial, state, None if state in (FINISHED, TO_TEST) else costs.get(trial.label))
         for trial in trials
         for state in [states[trial.folder]]
     ]
@@ -167,9 +170,11 @@ def _refusals(check: Callable[..., Any], *arguments: Any, **options: Any) -> lis
 
 def _state(trial: Trial) -> str:
     done = TrialResult.load(trial.folder)
-    if done is not None and done.completes(trial):
+    if done is None or done.status != "finished":
+        return TO_RUN
+    if done.completes(trial):
         return FINISHED
-    return TO_TEST if trained_before(trial) else TO_RUN
+    return TO_TEST if trained_before(trial) else TO_REPEAT
 
 
 def _attempt(trial: Trial) -> Cost | str:
@@ -203,6 +208,12 @@ def _summary(found: DryRun) -> Iterator[str]:
     most = "at most " if any(each.cost and each.cost.stops_early for each in found.planned) else ""
     trained = f", {to_test} trained and to test" if to_test else ""
     yield f"{count(len(found.planned), 'trial')}, {finished} finished{trained}, {left} to run"
+    if again := sum(each.state == TO_REPEAT for each in found.planned):
+        yield (
+            f"{again} of them again: finished before, with another config, other data or another "
+            "version, or without a checkpoint that is needed. The old result is kept beside the "
+            "new, checkpoints and predictions are replaced; another --work-dir leaves all as it is"
+        )
     if found.seconds:
         yield (
             f"about {most}{duration(found.seconds)} one after another (extrapolated from "

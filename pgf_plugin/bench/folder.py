@@ -161,6 +161,14 @@ def finished_before(trial: Trial) -> tuple[TrialResult | None, str | None]:
     return None, f"{_set_aside(path)}: was damaged and is set aside; the trial is repeated"
 
 
+def left_out(folder: Path, trials: Sequence[Trial]) -> list[str]:
+    """Finished trials in the folder of a bench that are none of ``trials``, by name and seed."""
+    planned = {trial.folder for trial in trials}
+    others = (path.parent for path in sorted(folder.rglob(f"seed_*/{RESULT_FILE}")))
+    results = (TrialResult.load(other) for other in others if other not in planned)
+    return [f"{r.label}, seed {r.seed}" for r in results if r and r.status == "finished"]
+
+
 def keep_earlier(trial: Trial) -> str | None:
     """Rename the result of a trial that was finished, and is trained again now.
 

@@ -14,7 +14,13 @@ from pgf_plugin.bench.fingerprint import fingerprint
 from pgf_plugin.bench.names import row_label, slug, trial_folder
 from pgf_plugin.bench.schema import bench_problems
 from pgf_plugin.bench.selection import DEFAULT_METRIC, metric_of, select_by
-from pgf_plugin.bench.settings import Options, expand_settings, fixed_problem, key_problems
+from pgf_plugin.bench.settings import (
+    Options,
+    expand_settings,
+    fixed_below,
+    fixed_problem,
+    key_problems,
+)
 from pgf_plugin.config import apply_options, config_error
 from pgf_plugin.config.importable import name_imported
 from pgf_plugin.errors import ConfigError, check_seed
@@ -88,6 +94,8 @@ class Cell(NamedTuple):
         if problems := list(key_problems(trial, bench_config.bench, self.setting)):
             raise config_error(problems, self.label)
         apply_options(trial, self.options)
+        if problems := list(fixed_below(trial)):  # in the model's own config, or deeper than a key
+            raise config_error(problems, self.label)
         select_by(trial, bench_config.bench)
         return trial
 

@@ -27,6 +27,7 @@ from pgf_plugin.bench.robustness import (
 from pgf_plugin.bench.seeds_table import provenance_text, seeds_table
 from pgf_plugin.bench.table import caption, markdown_table, terminal_tables
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
+from pgf_plugin.config.problem import count
 from pgf_plugin.console import print_plain
 from pgf_plugin.json_files import write_json
 from pgf_plugin.tables import markdown_text
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 SELECTION = "best validation {metric}; the test set was evaluated once, on that checkpoint"
 RESULTS_FILE = "results.json"
+
+_NAMED = 4
+"""Trials that are named where some are left out."""
 
 
 def write_report(
@@ -113,7 +117,7 @@ def print_report(
         beside = published_on(dataset, published)
         for table in terminal_tables(rows, name, console.width, beside):
             console.print(table)
-    for note in [*_notes(bench.rows, bench.results), *(each.note for each in published)]:
+    for note in _notes_below(bench, published):
         print_plain(console, note)
     console.print()
     for name, path in files.items():
@@ -132,8 +136,8 @@ def _markdown(bench: "BenchResult", title: str, published: Sequence[Published]) 
         heading = f"## {markdown_text(dataset)}\n\n" if dataset else ""
         tables.append(heading + markdown_table(rows, published_on(dataset, published)))
         seeds.append((heading and f"#{heading}") + seeds_table(rows, bench.results))
-    notes = [*_notes(bench.rows, bench.results), *(each.note for each in published)]
-    parts = [f"# {markdown_text(title)}\n", *tables, *(f"{markdown_text(n)}\n" for n in notes)]
+    notes = [f"{markdown_text(note)}\n" for note in _notes_below(bench, published)]
+    parts = [f"# {markdown_text(title)}\n", *tables, *notes]
     if text := panels_text(bench.results):
         parts.append(text)
     parts += ["## Every seed\n", *seeds]
@@ -158,6 +162,19 @@ def _statistics(row: Row) -> dict[str, Any]:
 def _selection(results: Sequence[TrialResult]) -> str:
     """How the checkpoints were chosen: all of a bench by one metric."""
     return SELECTION.format(metric=results[0].selection)
+
+
+def _notes_below(bench: "BenchResult", published: Sequence[Published]) -> list[str]:
+    """What must be said below all tables of a bench."""
+    notes = [*_notes(bench.rows, bench.results), *(each.note for each in published)]
+    if not bench.left_out:
+        return notes
+    named = "; ".join(bench.left_out[:_NAMED])
+    more = f"; {len(bench.left_out) - _NAMED} more" if len(bench.left_out) > _NAMED else ""
+    number = count(len(bench.left_out), "finished trial")
+    are = "is" if len(bench.left_out) == 1 else "are"
+    told = f"{number} of this folder {are} not in the table, as not asked for: {named}{more}."
+    return [*notes, told]
 
 
 def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:

@@ -14,7 +14,7 @@ from pgf_plugin.bench.check import raise_trial_problems
 from pgf_plugin.bench.collect import Row, collect
 from pgf_plugin.bench.execute import explained
 from pgf_plugin.bench.executors import Executor, build
-from pgf_plugin.bench.folder import Plan, claim_folder, finished_before
+from pgf_plugin.bench.folder import Plan, claim_folder, finished_before, left_out
 from pgf_plugin.bench.frame import results_frame
 from pgf_plugin.bench.plan import Trial, plan_trials
 from pgf_plugin.bench.progress import Progress
@@ -39,11 +39,14 @@ class BenchResult(NamedTuple):
         results: one a trial.
         work_dir: where ``report.html``, ``results.json``, ``results.parquet``, ``table.md``,
             ``table.tex`` and ``comparison.png`` lie.
+        left_out: finished trials in the folder that this command did not ask for, such as
+            ``'MulT, seed 0'``; they are not in the report.
     """
 
     rows: list[Row]
     results: list[TrialResult]
     work_dir: Path
+    left_out: Sequence[str] = ()
 
     def frame(self) -> pd.DataFrame:
         """The results as ``results.parquet`` has them, one row a trial."""
@@ -106,7 +109,8 @@ def run_bench(
             print_plain(console, news)
         results = run_trials(trials, runs_on, Progress(console, trials))
         reference = config.bench.get("reference") or ""
-        bench = BenchResult(collect(results, folder, reference), results, folder)
+        rows = collect(results, folder, reference)
+        bench = BenchResult(rows, results, folder, left_out(folder, trials))
         published = read_published(config.bench.get("published"))
         files = write_report(bench, title, published)
     print_report(bench, title, files, console, published)

@@ -146,6 +146,15 @@ def fixed_problem(key: str, value: Any = None) -> str | None:
     return f"cannot be set in a bench: {FIXED[found]}" if found else None
 
 
+def fixed_below(config: Config) -> Iterator[Problem]:
+    """Find where the config of a model, and all that changes it, would send its checkpoints."""
+    hooks = config.get("default_hooks")
+    saver = hooks.get("checkpoint") if isinstance(hooks, Mapping) else None
+    if isinstance(saver, Mapping) and saver.get("out_dir") is not None:
+        key = "default_hooks.checkpoint.out_dir"
+        yield Problem(key, f"{fixed_problem(key)}: leave it out, got {shown(saver['out_dir'])}")
+
+
 def _lack(config: Config, key: str, strict: bool) -> str | None:
     """Why a dotted key has no place in a config; None where it has one."""
     node: Any = config._cfg_dict

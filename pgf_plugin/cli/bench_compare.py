@@ -103,6 +103,8 @@ def _note(rows: "list[CommonRow]") -> str:
 
 def _provenance(rows: "list[CommonRow]") -> str:
     """What the rows stand on differently, each thing once."""
+    if not any(set(row.first.seeds) & set(row.second.seeds) for row in rows):
+        return "No seed of a row is finished in both, so nothing is paired."
     lines: dict[str, list[str]] = {}
     for row in rows:
         for key, values in row.provenance.items():

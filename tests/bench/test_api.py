@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -95,7 +96,7 @@ def test_the_folder_of_another_bench_is_refused_and_that_of_the_same_goes_on(con
     assert (tmp_path / "bench" / "results.json").read_text() == before
     assert len(pgf_plugin.bench.run({"A": one, "B": other}, seeds=[0], **options)) == 2
     assert printed.getvalue().count("finished before") == 1
-    assert list(pgf_plugin.bench.run({"B": other}, seeds=[1], **options).seed) == [1]
+    assert list(pgf_plugin.bench.run({"B": other}, seeds=np.arange(1, 2), **options).seed) == [1]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,16 @@ def test_rows_that_failed_in_one_and_benches_with_nothing_in_common(tmp_path, fo
     assert "no row in common" in compared(capsys, third, other)
 
 
+def test_benches_without_a_common_seed_are_not_said_to_stand_on_the_same(tmp_path, capsys):
+    benches = []
+    for name, seed in (("one", 0), ("two", 1)):
+        trial = made_up_trial(tmp_path / name, "Same", seed, error=0.7)
+        benches.append(str(write_results(tmp_path / name, [trial])))
+    printed = compared(capsys, *benches)
+    assert "No seed of a row is finished in both" in printed
+    assert "stand on the same" not in printed
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -31,6 +31,16 @@ def test_trials_are_measured_but_not_those_that_are_finished(run, config_file, t
     assert "one after another" in printed
 
 
+def test_what_a_change_would_replace_is_told(run, config_file, tmp_path, capsys):
+    run(models=["Text only"], seeds=[0])
+    arguments = ["bench", str(config_file), "--work-dir", str(tmp_path / "out"), "--dry-run"]
+    options = ["--seeds", "0", "--cfg-options", "optim_wrapper.optimizer.lr=0.5"]
+    assert main([*arguments, *options]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Text only 0 to run again 4" in printed
+    assert "2 trials, 0 finished, 2 to run 1 of them again: finished before, with" in printed
+
+
 def test_the_cost_grows_with_the_epochs_and_the_work_dir_is_not_made(config_file, tmp_path):
     config = Config.fromfile(config_file)
     options = {"models": ["Text only"], "seeds": [0]}

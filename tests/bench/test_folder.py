@@ -43,6 +43,15 @@ def test_the_folder_of_another_bench_is_refused(finished, capsys):
     assert (finished.work_dir / "bench.json").read_text() == before
 
 
+def test_finished_trials_that_were_not_asked_for_are_named_beside_the_table(finished, capsys):
+    code, out, _ = run(finished, capsys, "--models", "Last")
+    assert code == 0
+    told = "1 finished trial of this folder is not in the table, as not asked for: Mean, seed 0."
+    assert told in out
+    assert told in (finished.work_dir / "table.md").read_text()
+    assert "not asked for" not in run(finished, capsys)[1]
+
+
 @pytest.mark.parametrize("file", ["bench.json", "Mean/seed_0/result.json"])
 def test_what_a_later_version_wrote_is_refused(finished, capsys, file):
     path = finished.work_dir / file

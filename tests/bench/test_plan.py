@@ -131,6 +131,13 @@ def test_what_a_bench_sets_for_each_trial_is_refused(tmp_path, key, told):
         plan_trials(config, tmp_path, cfg_options={key: 5})
 
 
+def test_checkpoints_of_a_models_own_config_stay_in_the_folders_of_its_trials(tmp_path):
+    text = "text_only/text_only_minilm_synthetic"
+    entry = dict(config=text, default_hooks=dict(checkpoint=dict(out_dir="elsewhere")))
+    with pytest.raises(ConfigError, match=r"A.*\n.*checkpoint\.out_dir: .*got 'elsewhere'"):
+        plan_trials(Config(dict(bench=dict(models={"A": entry}, seeds=[0]))), tmp_path)
+
+
 def test_what_the_runner_reads_from_its_config_can_be_swept(tmp_path):
     models = {"A": "text_only/text_only_minilm_synthetic"}
     config = Config(dict(bench=dict(models=models, seeds=[0], sweep={"compile": [False, True]})))
