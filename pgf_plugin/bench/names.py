@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 _LONGEST = 120
@@ -11,6 +12,19 @@ _LONGEST = 120
 def row_label(model: str, dataset: str = "", setting: str = "") -> str:
     """Return model, setting and dataset as one name, ``PGF-Net (rank=8) on MOSI``."""
     return f"{model}{setting and f' ({setting})'}{dataset and f' on {dataset}'}"
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last parts of dotted keys, as many as it takes to tell them apart."""
+    names = {}
+    for key in keys:
+        parts = key.split(".")
+        tails = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
+        others = [f".{other}" for other in keys if other != key]
+        names[key] = next(
+            (tail for tail in tails if not any(o.endswith(f".{tail}") for o in others)), key
+        )
+    return names
 
 
 def trial_folder(

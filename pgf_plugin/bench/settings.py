@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from pgf_plugin.bench.names import slug
+from pgf_plugin.bench.names import short_names, slug
 from pgf_plugin.config.load import type_name
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.signatures import arguments_of
@@ -45,7 +45,7 @@ def expand_settings(bench: Mapping[str, Any]) -> dict[str, Options]:
 
 def _combinations(sweep: Mapping[str, Sequence[Any]]) -> list[tuple[str, Options]]:
     """Name and overrides of each combination, ``'lora_rank=8, lr=0.001'``."""
-    short = _short_names(list(sweep))
+    short = short_names(list(sweep))
     return [
         (
             ", ".join(f"{short[key]}={value}" for key, value in zip(sweep, values, strict=True)),
@@ -53,20 +53,6 @@ def _combinations(sweep: Mapping[str, Sequence[Any]]) -> list[tuple[str, Options
         )
         for values in product(*sweep.values())
     ]
-
-
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Each key by as many of its last parts as tell it from the others."""
-    names = {}
-    for key in keys:
-        parts, length = key.split("."), 1
-        others = [f".{other}" for other in keys if other != key]
-        while length < len(parts) and any(
-            other.endswith("." + ".".join(parts[-length:])) for other in others
-        ):
-            length += 1
-        names[key] = ".".join(parts[-length:])
-    return names
 
 
 def setting_problems(bench: Mapping[str, Any]) -> list[Problem]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pgf_plugin.bench.names import short_names
 from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.config.problem import count
@@ -91,19 +92,6 @@ def label_of(params: Mapping[str, Any]) -> str:
     """``'lr=0.00123, lora_rank=8'``: each key as short as it stays apart from the others."""
     names = short_names(list(params))
     return ", ".join(f"{names[key]}={_shown(value)}" for key, value in params.items())
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last parts of dotted keys, as many as it takes to tell them apart."""
-    names = {}
-    for key in keys:
-        parts = key.split(".")
-        tails = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
-        others = [f".{other}" for other in keys if other != key]
-        names[key] = next(
-            (tail for tail in tails if not any(o.endswith(f".{tail}") for o in others)), key
-        )
-    return names
 
 
 def _table(search: "Search", ranked: Sequence[TrialRecord]) -> Table:
