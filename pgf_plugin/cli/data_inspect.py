@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from pgf_plugin.cli.overrides import ReaderOptions
-from pgf_plugin.datasets.checks import canonical_split
+from pgf_plugin.datasets.checks import SPLITS, canonical_split
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats import FORMATS
 from pgf_plugin.datasets.inspection import (
@@ -54,7 +54,7 @@ def add_actions(actions) -> None:
     validate.add_argument(
         "--splits",
         nargs="+",
-        default=["train", "val", "test"],
+        default=SPLITS,
         metavar="NAME",
         help="splits that must be there (default: train val test)",
     )

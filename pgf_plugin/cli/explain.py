@@ -9,10 +9,9 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
+from pgf_plugin.datasets.checks import SPLITS
 from pgf_plugin.errors import ConfigError, DataError, check_positive_int, did_you_mean
 from pgf_plugin.weights_loading import load_weights
-
-SPLITS = ("train", "val", "test")
 
 
 def add_parser(commands) -> None:

@@ -24,6 +24,9 @@ SPLIT_NAMES = {
 }
 """The names under which files keep a split, in any case."""
 
+SPLITS = tuple(SPLIT_NAMES)
+"""The names that this package gives them. Synthetic data are drawn by their places here."""
+
 
 def check_modalities(
     modalities: Sequence[str], table: FeatureTable, *, precomputed_text: bool

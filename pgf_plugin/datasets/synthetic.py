@@ -15,7 +15,6 @@ from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.synthetic_generator import (
     INTENSITY,
     LABEL_LIMIT,
-    SPLITS,
     SyntheticModel,
     SyntheticUtterances,
     generate,
@@ -85,7 +84,7 @@ class SyntheticMSADataset(BaseMSADataset):
 
     @checked_arguments(
         _check_target,
-        split=one_of(*SPLITS),
+        split=one_of(*checks.SPLITS),
         num_samples=optional(check_positive_int),
         seed=partial(check_positive_int, at_least=0),
         modalities=checks.check_used,

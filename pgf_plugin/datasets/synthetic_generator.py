@@ -25,11 +25,11 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.checks import SPLITS
 from pgf_plugin.datasets.features import RaggedArray
 from pgf_plugin.datasets.synthetic_text import draw_sentences
 from pgf_plugin.errors import check_fraction, check_one_of, check_positive_int
 
-SPLITS = ("train", "val", "test")
 LABEL_LIMIT = 3.0
 STEPS = (10, 40)
 """Shortest and longest sequence."""

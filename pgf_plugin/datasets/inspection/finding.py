@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from pgf_plugin.datasets.checks import SPLITS
+
 Severity = Literal["error", "warning"]
 
 FIRST = 3
@@ -48,7 +50,7 @@ class Expectations:
         min_samples: smaller splits are told.
     """
 
-    splits: tuple[str, ...] = ("train", "val", "test")
+    splits: tuple[str, ...] = SPLITS
     feature_dims: Mapping[str, int] = field(default_factory=dict)
     label_range: tuple[float, float] | None = None
     min_samples: int = 20

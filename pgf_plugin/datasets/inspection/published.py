@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pgf_plugin.datasets.checks import SPLITS
 from pgf_plugin.datasets.formats.known import PUBLISHED
 
 NEAR = 0.25
@@ -76,7 +77,7 @@ _MMSA_COUNTS = "MMSA, https://github.com/thuiar/MMSA"
 
 def _usual(name: str, known: str, source: str = _MMSA_COUNTS) -> PublishedVersion:
     """The version of a data set that the readers know."""
-    counts = zip(("train", "val", "test"), PUBLISHED[known].counts, strict=True)
+    counts = zip(SPLITS, PUBLISHED[known].counts, strict=True)
     return PublishedVersion(name, dict(counts), source)
 
 

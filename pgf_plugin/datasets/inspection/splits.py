@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.checks import canonical_split, split_column
+from pgf_plugin.datasets.checks import SPLITS, canonical_split, split_column
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.inspection.published import VersionMatch, match_version
-
-CANONICAL = ("train", "val", "test")
 
 NO_COLUMN = "all"
 """Name of the only split where the data have no split column."""
@@ -78,11 +76,11 @@ def choose_column(table: FeatureTable, column: str | None) -> str | None:
 
 def _merit(table: FeatureTable, column: str) -> tuple[int, bool]:
     splits = read_splits(table, column)
-    complete = {canonical_split(name) for name in splits.names} & set(CANONICAL)
+    complete = {canonical_split(name) for name in splits.names} & set(SPLITS)
     version = splits.version
     return len(complete), version is not None and version.exact
 
 
 def _order(name: str) -> tuple[int, str]:
     known = canonical_split(name)
-    return (CANONICAL.index(known) if known in CANONICAL else len(CANONICAL), name)
+    return (SPLITS.index(known) if known in SPLITS else len(SPLITS), name)
