@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.datasets.tokenization import load_tokenizer
-from pgf_plugin.evaluation.look_sums import OUTPUTS, AttentionSums, GateSums, text_mask
+from pgf_plugin.evaluation.look_sums import OUTPUTS, AttentionSums, GateSums, rounded, text_mask
 from pgf_plugin.model_access import undisturbed, unwrap
 from pgf_plugin.structures import MSADataSample, MSAOutput
 
@@ -154,7 +154,7 @@ def _maps(
             prediction=float(predictions[row].flatten()[0]),
             tokens=_tokens(inputs, row, kept, tokenizer),
             steps={name: int(m[row].sum()) for name, m in masks.items()},
-            gates=[_rounded(gate[row, kept].float().mean(-1)) for gate in output.gates or ()],
+            gates=[rounded(gate[row, kept].float().mean(-1)) for gate in output.gates or ()],
             attention=_attention_bins(
                 [layer[row].float().mean(0)[kept] for layer in output.attention or ()],
                 {name: m[row] for name, m in masks.items()},
@@ -183,9 +183,5 @@ def _attention_bins(layers: list[Tensor], masks: Mapping[str, Tensor]) -> dict[s
             if name in found:
                 real = part[:, mask]  # (L, T)
                 bins = real.tensor_split(min(MAX_BINS, real.shape[1]), dim=1)
-                found[name].append(_rounded(torch.stack([b.sum(1) for b in bins], dim=1)))
+                found[name].append(rounded(torch.stack([b.sum(1) for b in bins], dim=1)))
     return found
-
-
-def _rounded(values: Tensor) -> list:
-    return np.round(values.double().cpu().numpy(), 4).tolist()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,10 +48,10 @@ class GateSums:
             mean = by_dimension.mean()
             variance = squares.mean() / self._tokens - mean**2
             groups = by_dimension.tensor_split(min(MAX_GROUPS, len(by_dimension)))
-            found["mean"].append(_rounded(mean))
-            found["std"].append(_rounded(variance.clamp(min=0).sqrt()))
-            found["saturation"].append(_rounded(saturated.mean() / self._tokens))
-            found["groups"].append([_rounded(group.mean()) for group in groups])
+            found["mean"].append(rounded(mean))
+            found["std"].append(rounded(variance.clamp(min=0).sqrt()))
+            found["saturation"].append(rounded(saturated.mean() / self._tokens))
+            found["groups"].append([rounded(group.mean()) for group in groups])
         return found if self._layers else {}
 
 
@@ -99,11 +100,12 @@ def saturated(gates: Tensor) -> Tensor:
     return (gates < SATURATION_MARGIN) | (gates > 1 - SATURATION_MARGIN)
 
 
+def rounded(values: Tensor) -> Any:
+    """Return ``values`` with four digits as JSON has them: lists as deep as axes, or a number."""
+    return np.round(values.double().cpu().numpy(), 4).tolist()
+
+
 def _sums(values: Tensor) -> Tensor:
     """Sum, sum of squares and number of saturated values, (3, D), of (N, D) gates."""
     counts = saturated(values).double().sum(0)
     return torch.stack((values.sum(0), torch.square(values).sum(0), counts))
-
-
-def _rounded(value: Tensor) -> float:
-    return round(float(value), 4)
