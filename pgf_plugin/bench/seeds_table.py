@@ -59,9 +59,9 @@ def provenance_text(results: Sequence[TrialResult]) -> str:
 
 
 def _outcome(trial: TrialResult) -> list[str]:
-    mae, seconds = trial.val_score, trial.train_seconds
+    score, seconds = trial.val_score, trial.train_seconds
     return [
-        MISSING if mae is None or math.isnan(mae) else f"{mae:.3f}",
+        MISSING if score is None or math.isnan(score) else f"{score:.3f}",
         MISSING if not trial.best_epoch else str(trial.best_epoch),
         MISSING if seconds is None else f"{seconds:.0f}",
     ]
