@@ -15,7 +15,7 @@ from pgf_plugin.datasets.formats.table_files import (
     encoding_of,
     float32,
     is_missing,
-    is_number,
+    is_number_or_missing,
     lines_of,
     parse_number,
 )
@@ -184,7 +184,7 @@ class CsvFile:
         rows = [line.split(self.separator) for line in self.separator.join(row).splitlines()]
         if any(len(each) != len(row) for each in rows):
             return False
-        return any(all(map(is_number, column)) for column in zip(*rows, strict=True))
+        return any(all(map(is_number_or_missing, column)) for column in zip(*rows, strict=True))
 
 
 def _is_blank(line: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import RaggedArray, Sequences
 from pgf_plugin.datasets.formats.npy import NpyFiles
-from pgf_plugin.datasets.formats.table_files import Column, is_missing, is_number
+from pgf_plugin.datasets.formats.table_files import Column, is_missing, is_number_or_missing
 from pgf_plugin.datasets.sequences import ArrayList, LazySequences
 from pgf_plugin.errors import DataError, shown
 
@@ -79,7 +79,8 @@ def may_hold_features(where: FeatureColumns, first: Mapping[str, Any]) -> bool:
     values = [first.get(name) for name in where.names]
     if where.numbered:
         return any(
-            is_number(value) or (isinstance(value, str) and not any(map(str.isalpha, value)))
+            is_number_or_missing(value)
+            or (isinstance(value, str) and not any(map(str.isalpha, value)))
             for value in values
         )
     return not any(

@@ -85,7 +85,7 @@ def parse_column(path: Path, name: str, cells: Sequence[Any]) -> NDArray[np.floa
     return float32(values)
 
 
-def is_number(cell: Any) -> bool:
+def is_number_or_missing(cell: Any) -> bool:
     """Whether a cell holds a number, or says that there is none."""
     try:
         parse_number(cell)
