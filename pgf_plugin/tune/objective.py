@@ -16,6 +16,7 @@ from pgf_plugin.bench.plan import Trial as Run
 from pgf_plugin.bench.progress import ProgressHook
 from pgf_plugin.bench.resume import prepare_folder
 from pgf_plugin.bench.status import StatusWriter, TrialStatus
+from pgf_plugin.encodable import encodable
 from pgf_plugin.errors import ConfigError
 from pgf_plugin.training import train
 from pgf_plugin.tune.history import pruner_state
@@ -131,8 +132,9 @@ def run_trial(search: Search, trial: "Trial", show: Show) -> TrialRecord:
     except Exception as error:  # one trial must not take the others with it
         if ends_all(error):
             raise
-        record.state, record.error = "failed", f"{type(error).__name__}: {error}"
-        (folder / TRACEBACK_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+        record.state, record.error = "failed", encodable(f"{type(error).__name__}: {error}")
+        trace = encodable(traceback.format_exc())
+        (folder / TRACEBACK_FILE).write_text(trace, encoding="utf-8")
     record.pruner_state = pruner_state(trial)
     record.save(folder)
     return record

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
 from searches import NO_TEST, next_command
 
 from pgf_plugin.cli import main
+from pgf_plugin.registry import METRICS
 from pgf_plugin.tune import load_study
 from pgf_plugin.work_dir import claimed
 
@@ -92,6 +94,30 @@ def test_a_trial_that_fails_is_recorded_and_the_others_go_on(search):
     folder = tune.work_dir / "trials" / f"{failed['number']:04d}"
     assert "Traceback" in (folder / "traceback.txt").read_text()
     assert f"Failed: trial {failed['number']}, see {folder}" in printed
+
+
+@METRICS.register_module(force=True)
+class HalfMessage(BaseMetric):
+    """Fails with half a character in its message."""
+
+    def process(self, data_batch, data_samples):
+        raise ValueError("cannot measure \ud83d")
+
+    def compute_metrics(self, results):
+        return {}
+
+
+def test_an_error_with_half_a_character_is_recorded_and_the_search_goes_on(search):
+    tune = search('val_evaluator = dict(type="HalfMessage")\n')
+    status, printed = tune("--trials", "2")
+    assert status == 1
+    assert "2 trials: 2 failed" in printed
+    assert printed.count("failed: ValueError: cannot measure \ufffd") == 2
+    for record in tune.records():
+        assert record["error"] == "ValueError: cannot measure \ufffd"
+    for trace in tune.work_dir.glob("trials/*/traceback.txt"):
+        assert "ValueError: cannot measure \ufffd" in trace.read_text(encoding="utf-8")
+    assert "cannot measure \ufffd" in (tune.work_dir / "trials.csv").read_text(encoding="utf-8")
 
 
 def test_a_search_in_which_nothing_finishes_ends_with_1(search):
