@@ -15,6 +15,7 @@ from pgf_plugin.bench.pace import unit_heading
 from pgf_plugin.bench.result import TrialResult
 from pgf_plugin.bench.selection import DEFAULT_METRIC, best_of
 from pgf_plugin.bench.status import ENDED, TrialStatus
+from pgf_plugin.config.problem import count
 from pgf_plugin.console import new_table
 from pgf_plugin.errors import DataError
 from pgf_plugin.evaluation import METRICS
@@ -200,7 +201,7 @@ def _headline(view: View) -> str:
     elif not view.running:
         what += ": the same command goes on"
     left = f", about {shown_time(view.eta)} left" if view.eta is not None else ""
-    return f"{len(view.trials)} trials: {said}; {what}{left}"
+    return f"{count(len(view.trials), 'trial')}: {said}; {what}{left}"
 
 
 def _best_line(view: View) -> str | None:

@@ -13,6 +13,7 @@ from killed_benches import BenchCommand, wait_until
 from killed_runs import start_child
 
 from pgf_plugin.bench import TrialResult
+from pgf_plugin.bench.folder import Plan
 from pgf_plugin.bench.watch import look
 from pgf_plugin.cli import main
 
@@ -101,6 +102,13 @@ def test_what_is_of_another_plan_does_not_count(tmp_path, capsys):
     failed.save(bench.work_dir / "Last" / "seed_0")
     plan.write_text(json.dumps(content))
     assert "2 trials: 1 waiting, 1 failed; not running: the same" in watched(bench, capsys)
+
+
+def test_one_trial_is_not_called_trials(tmp_path, capsys):
+    trial = dict(model="A", seed=0, dataset="", setting="", fingerprint="f")
+    Plan("Alone", [trial]).write(tmp_path)
+    assert main(["bench", "watch", str(tmp_path)]) == 0
+    assert "\n1 trial: 1 waiting; not running" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
