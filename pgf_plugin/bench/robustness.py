@@ -188,10 +188,13 @@ def about(found: Sequence[Panel]) -> str:
     """What the panels show, and over which seeds."""
     metric = found[0].metric
     label = METRICS[metric].label if metric in METRICS else metric
-    seeds = sorted({seed for panel in found for line in panel.lines for seed in line.seeds})
+    lines = [line for panel in found for line in panel.lines]
+    over = format_seeds(sorted({seed for line in lines for seed in line.seeds}))
+    if any(len(line.seeds) > 1 for line in lines):
+        over = f"mean ± std over {over}"
     return (
         f"Test {label} of the checkpoints of the table above, not trained again, where the test "
-        f"set is corrupted; mean ± std over {format_seeds(seeds)}."
+        f"set is corrupted; {over}."
     )
 
 

@@ -12,9 +12,12 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from pgf_plugin.bench import TrialResult, dry_run, plan_trials
+from pgf_plugin.bench import TrialResult, collect, dry_run, plan_trials
 from pgf_plugin.bench.check import check_bench
+from pgf_plugin.bench.corruptions import CorruptedTest
 from pgf_plugin.bench.executors.base import ended_result, outcome
+from pgf_plugin.bench.report import write_report
+from pgf_plugin.bench.robustness import panels_text
 from pgf_plugin.cli import main
 from pgf_plugin.config import config_root, load_config
 from pgf_plugin.weights_loading import load_weights
@@ -125,6 +128,17 @@ def test_the_report_has_a_table_a_plot_and_the_data(corrupted, run):
     run(seeds=[0])  # without corruptions the files of the bench before go
     assert not list(folder.glob("corruptions.*"))
     assert 'id="corrupted"' not in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"), [([0], "seed 0"), ([0, 1], "mean ± std over seeds 0, 1")]
+)
+def test_one_seed_has_no_deviation(tmp_path, seeds, told):
+    test = CorruptedTest("noise", "0", "GaussianNoise", {"MAE": 0.9})
+    trials = [TrialResult("A", s, "f", metrics={"MAE": 0.8}, corrupted=[test]) for s in seeds]
+    assert f", where the test set is corrupted; {told}.\n" in panels_text(trials)
+    page = write_report(collect(trials), trials, tmp_path, "Noise").read_text(encoding="utf-8")
+    assert ("mean ± std" in page) == (len(seeds) > 1)
 
 
 def test_a_test_that_raises_is_told_and_costs_the_trial_nothing(config_file, run):

@@ -100,7 +100,9 @@ def rows_table(contents: Contents, marks: Marks) -> Markup:
             ]
         )
     lines += [_published_line(contents, each, len(heads)) for each in contents.published]
-    return sortable("rows", "Results: mean ± std over seeds, 95 % interval", heads, lines)
+    several = any(len(row.seeds) > 1 for row in contents.rows)
+    over = "mean ± std over seeds, " if several else ""
+    return sortable("rows", f"Results: {over}95 % interval", heads, lines)
 
 
 def _columns(contents: Contents) -> list[str]:
