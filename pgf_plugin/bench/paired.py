@@ -81,7 +81,9 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """``'better'``, ``'worse'`` or ``'not distinguishable'``."""
+        """``'better'``, ``'worse'``, ``'not distinguishable'``; ``'not tested'`` without a test."""
+        if self.why_not:
+            return "not tested"
         if not self.p_corrected < ALPHA:
             return "not distinguishable"
         return "better" if self.difference < 0 else "worse"

@@ -83,7 +83,7 @@ def test_without_predictions_the_seeds_alone_count(trials, tmp_path):
     assert rows["Bad"].against.p == rows["Bad"].against.p_seeds
     rows = by_label(collect(trials[:6], None, "Good"))  # two seeds
     assert rows["Good"].interval is None
-    assert rows["Bad"].against.verdict == "not distinguishable"
+    assert rows["Bad"].against.verdict == "not tested"
     assert rows["Bad"].against.why_not == "no predictions, two seeds"
 
 
@@ -106,12 +106,16 @@ def test_utterances_that_only_share_their_names_are_not_paired(trials, tmp_path)
 @pytest.mark.parametrize(
     ("seeds", "why"), [([0], "one common seed"), ([7, 8, 9], "no common seed")]
 )
-def test_too_little_in_common_is_not_distinguishable(trials, tmp_path, seeds, why):
+def test_too_little_in_common_is_not_tested(trials, tmp_path, seeds, why):
     others = [made_up_trial(tmp_path, "Other", seed, error=2.0) for seed in seeds]
     found = by_label(collect([*trials, *others], tmp_path, "Good"))["Other"].against
-    assert (found.verdict, found.why_not) == ("not distinguishable", why)
+    assert (found.verdict, found.why_not) == ("not tested", why)
     assert math.isnan(found.p_corrected)
     assert by_label(collect([*trials, *others], tmp_path, "Good"))["Bad"].against.comparisons == 2
+    files, printed = report(tmp_path, [*trials[::3], *others], "Good")
+    for text in (files["Table"], files["LaTeX"], files["Report"], printed):
+        assert "not tested" in text
+        assert "not distinguishable" not in text
 
 
 def test_the_reference_is_that_of_the_same_dataset(tmp_path):
@@ -219,7 +223,8 @@ def test_the_terminal_table_fits_with_nothing_cut_off(trials, tmp_path, width):
     tables, _ = printed.split("Mean ±")
     assert max(map(len, tables.splitlines())) <= width
     assert "…" not in printed
-    for whole in ("not distinguishable", "worse", "95 % interval", "one common seed", "23.00 M"):
+    verdicts = ("not distinguishable", "worse", "one common seed", "not tested")
+    for whole in (*verdicts, "95 % interval", "23.00 M"):
         assert whole in tables
 
 

@@ -94,7 +94,7 @@ def test_models_are_compared_with_the_reference_that_was_named(results, tmp_path
     page = Page(page_of(results, tmp_path, "Three models", reference="MISA"))
     told = [text for text in page.texts["li"] if text.startswith("PGF-Net against MISA: ")]
     assert told[0].startswith("PGF-Net against MISA: \N{MINUS SIGN}0.100, 2 paired seeds")
-    assert told[0].endswith("not distinguishable: no predictions, two seeds")
+    assert told[0].endswith("not tested: no predictions, two seeds")
 
 
 def test_the_worst_errors_are_means_over_seeds_with_their_text(page):
