@@ -53,6 +53,14 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     return MOSI_COLUMNS
 
 
+def name_cell(row: Row, separator: str) -> str:
+    """The row's name, marked where some of its seeds failed: ``MulT (1/2 seeds)``."""
+    finished, failed = len(row.seeds), len(row.failed)
+    if not finished or not failed:
+        return row.name
+    return f"{row.name}{separator}({finished}/{finished + failed} seeds)"
+
+
 def metric_cells(row: Row, columns: Columns, separator: str) -> list[str]:
     """Mean and deviation of each metric; ``failed`` where no trial finished."""
     if not row.seeds:

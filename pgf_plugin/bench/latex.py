@@ -9,6 +9,7 @@ from pgf_plugin.bench.cells import (
     columns_of,
     interval_cell,
     metric_cells,
+    name_cell,
     number_cells,
 )
 from pgf_plugin.bench.collect import Row, by_dataset
@@ -44,7 +45,7 @@ def latex_tables(
     Args:
         rows: of the whole bench.
         title: of the bench, for the captions.
-        notes: of each dataset, sentences for its caption.
+        notes: of each dataset, sentences for its caption, with or without a full stop.
         published: numbers from publications.
     """
     tables = [
@@ -69,15 +70,15 @@ def _table(
     headings, lines = _headings(rows), [_line(row, rows) for row in rows]
     paper = [_published_line(each, rows) for each in published]
     bold = [_BOLD_NOTE] if any(row.stands_out for row in rows) else []
-    about = f"{title}, {dataset}." if dataset else f"{title}."
-    said = " ".join(map(latex_text, [about, *notes, *(p.note for p in published), *bold]))
+    about = f"{title}, {dataset}" if dataset else title
+    said = [about, *notes, *(each.note for each in published), *bold]
     label = "-".join(slug(name) for name in (title, dataset) if name)
     return "\n".join(
         [
             "\\begin{table*}",
             "\\centering",
             "\\small",
-            f"\\caption{{{said}}}",
+            f"\\caption{{{' '.join(map(_sentence, said))}}}",
             f"\\label{{tab:{label}}}",
             f"\\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
             "\\toprule",
@@ -94,6 +95,12 @@ def _table(
     )
 
 
+def _sentence(text: str) -> str:
+    """``text`` for a caption, with a full stop where nothing ends it."""
+    escaped = latex_text(text)
+    return escaped if escaped.endswith((".", "!", "?", "…")) else f"{escaped}."
+
+
 def _headings(rows: Sequence[Row]) -> list[str]:
     first, *metrics = (name for name, _ in columns_of(rows))
     interval = [INTERVAL_HEADING] if any(row.interval for row in rows) else []
@@ -105,7 +112,7 @@ def _line(row: Row, rows: Sequence[Row]) -> list[str]:
     first, *metrics = map(_number, metric_cells(row, columns_of(rows), " / "))
     if row.stands_out:
         first = f"$\\mathbf{{{first.strip('$')}}}$"
-    cells = [latex_text(row.name), first]
+    cells = [latex_text(name_cell(row, " ")), first]
     if any(each.interval for each in rows):
         cells.append(_number(interval_cell(row.interval)) if row.seeds else "")
     cells += metrics

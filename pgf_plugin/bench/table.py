@@ -16,6 +16,7 @@ from pgf_plugin.bench.cells import (
     format_seeds,
     interval_cell,
     metric_cells,
+    name_cell,
     number_cells,
 )
 from pgf_plugin.bench.collect import Row
@@ -70,7 +71,7 @@ def _terminal_table(
     for heading in headings[columns]:
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(Text(_name(row, "\n")), *_terminal_cells(row, rows)[columns])
+        table.add_row(Text(name_cell(row, "\n")), *_terminal_cells(row, rows)[columns])
     for each in published:
         cells = number_cells(each.metrics, columns_of(rows), "\n")
         cells += [""] * (len(headings) - len(cells))
@@ -99,7 +100,7 @@ def markdown_table(rows: Sequence[Row], published: Sequence[Published] = ()) -> 
         cells = metric_cells(row, shown, " / ")
         cells[1:1] = [interval_cell(row.interval) if row.seeds else ""] if with_interval else []
         cells += [", ".join(filter(None, against_cell(row)))] if heading else []
-        lines.append([markdown_text(_name(row, " ")), *cells, *cost_cells(row)])
+        lines.append([markdown_text(name_cell(row, " ")), *cells, *cost_cells(row)])
     for each in published:
         cells = number_cells(each.metrics, shown, " / ")
         cells[1:1] = [MISSING] if with_interval else []
@@ -159,11 +160,3 @@ def _tested_over(tested: Sequence[Comparison]) -> str:
     if any(with_utterances):
         return "seeds, and over test utterances where both have predictions"
     return "seeds alone"
-
-
-def _name(row: Row, separator: str) -> str:
-    """The row's name, marked where some of its seeds failed."""
-    finished, failed = len(row.seeds), len(row.failed)
-    if not finished or not failed:
-        return row.name
-    return f"{row.name}{separator}({finished}/{finished + failed} seeds)"

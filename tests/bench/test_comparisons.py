@@ -253,6 +253,17 @@ def test_a_name_in_the_latex_table_is_no_argument_of_the_rule_before(tmp_path):
     assert rows[1:] == ["{}[ours] A", "{}*B", "C [x]"]
 
 
+def test_the_latex_table_marks_failed_seeds_and_ends_its_sentences(tmp_path):
+    note = "synthetic: audio and vision are made of the labels"
+    trials = [made_up_trial(tmp_path, "A", seed, data={"note": note}) for seed in range(2)]
+    trials += [made_up_trial(tmp_path, "B", 0), TrialResult("B", 1, "f", status="failed")]
+    files, _ = report(tmp_path, trials)
+    assert "B (1/2 seeds) & 0.7" in files["LaTeX"]
+    assert "| B (1/2 seeds) | 0.7" in files["Table"]
+    assert f"\\caption{{Title. {note}. Mean ± std over seeds 0, 1; " in files["LaTeX"]
+    assert ".." not in files["LaTeX"]
+
+
 def test_the_latex_table_is_balanced_escaped_and_bold_only_where_it_stands_out(tmp_path):
     names = {r"A_1 & {50%} \x ~^#$": 0.5, "B": 0.9}
     trials = [made_up_trial(tmp_path, n, s, error=e) for n, e in names.items() for s in range(3)]
