@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _LONGEST = 120
@@ -33,6 +33,18 @@ def trial_folder(
     """Where a trial writes: a folder each for dataset, model, setting (if any) and seed."""
     names = [slug(name) for name in (dataset, model, setting) if name]
     return work_dir.joinpath(*names, f"seed_{seed}")
+
+
+def folder_clash(names: Iterable[str]) -> str | None:
+    """Say that two of ``names`` would share a folder; None where each has its own.
+
+    Upper and lower case count as one, as they are for file systems of macOS and Windows: there, a
+    trial would take the other's checkpoint for its own.
+    """
+    names = list(names)
+    if len({slug(name).casefold() for name in names}) == len(names):
+        return None
+    return f"two of {names} would share a folder (upper and lower case are one); name them apart"
 
 
 def slug(name: str) -> str:

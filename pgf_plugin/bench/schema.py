@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from pgf_plugin.bench.corruptions import corruption_problems
 from pgf_plugin.bench.datasets import ENTRY_KEYS
-from pgf_plugin.bench.names import row_label, slug
+from pgf_plugin.bench.names import folder_clash, row_label
 from pgf_plugin.bench.published_schema import published_problems
 from pgf_plugin.bench.settings import expand_settings, setting_problems
 from pgf_plugin.config.problem import Problem
@@ -70,9 +70,8 @@ def _entries(key: str, entries: Any) -> Iterator[Problem]:
         said = f"must be a dict with at least one entry, got {shown(entries)}: {EXAMPLE}"
         yield Problem(f"bench.{key}", said)
         return
-    if len({slug(str(name)) for name in entries}) < len(entries):
-        said = f"two of {list(entries)} would share a folder; name them apart"
-        yield Problem(f"bench.{key}", said)
+    if clash := folder_clash(map(str, entries)):
+        yield Problem(f"bench.{key}", clash)
     for name, entry in entries.items():
         if not isinstance(name, str) or not name:
             said = f"a name must be a string that is not empty, got {name!r}"

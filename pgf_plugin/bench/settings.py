@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from pgf_plugin.bench.names import short_names, slug
+from pgf_plugin.bench.names import folder_clash, short_names
 from pgf_plugin.config.load import type_name
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.signatures import arguments_of
@@ -60,14 +60,8 @@ def setting_problems(bench: Mapping[str, Any]) -> list[Problem]:
     problems = [*_named_problems(bench.get("settings")), *_sweep_problems(bench.get("sweep"))]
     if problems:
         return problems
-    names = expand_settings(bench)
-    if len({slug(name) for name in names}) < len(names):
-        problems.append(
-            Problem(
-                "bench.sweep" if bench.get("sweep") else "bench.settings",
-                f"two of {list(names)} would share a folder; name them apart",
-            )
-        )
+    if clash := folder_clash(expand_settings(bench)):
+        problems.append(Problem("bench.sweep" if bench.get("sweep") else "bench.settings", clash))
     return problems
 
 

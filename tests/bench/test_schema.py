@@ -67,6 +67,16 @@ def test_swept_keys_of_one_last_part_are_told_apart(tmp_path):
         (dict(datasets=dict(X=dict(rot="x"))), ["bench.datasets['X'].rot: unknown", "data_root"]),
         (dict(settings=dict(x=[1])), ["bench.settings['x']: must be a dict of dotted key"]),
         (dict(settings={"a b": {}, "a_b": {}}), ["bench.settings", "would share a folder"]),
+        (
+            dict(models={"MulT": "a", "MULT": "b"}),
+            ["bench.models: two of ['MulT', 'MULT'] would share a folder (upper and lower case"],
+        ),
+        (dict(settings={"Straße": {}, "STRASSE": {}}), ["bench.settings: two of ['Straße', 'ST"]),
+        (dict(sweep={"a.b": ["Mean", "mean"]}), ["bench.sweep: two of ['b=Mean', 'b=mean'] would"]),
+        (
+            dict(datasets={"mosi": "x", "MOSI": "y"}),
+            ["bench.datasets: two of ['mosi', 'MOSI'] would share a folder"],
+        ),
         (dict(sweep={"a.b": []}), ["bench.sweep['a.b']: must be a list with at least one value"]),
         (dict(sweep={"a.b": [1, 1]}), ["bench.sweep['a.b']: names a value twice"]),
         (dict(sweeps={}), ["bench.sweeps: unknown key", "Did you mean 'sweep'"]),
