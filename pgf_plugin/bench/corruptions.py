@@ -146,7 +146,8 @@ def corruption_problems(bench: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("bench.corruptions", said)
             continue
         found = list(_of_entry(place, entry))
-        yield from found or _of_transforms(place, _read(name, entry))
+        found = found or list(_of_transforms(place, _read(name, entry)))
+        yield from found or _of_names(place, _read(name, entry))
 
 
 def _of_entry(place: str, entry: Any) -> Iterator[Problem]:
@@ -205,3 +206,14 @@ def _of_transforms(place: str, corruption: Corruption) -> Iterator[Problem]:
             SamplePipeline([config], MODALITIES)
         except (ValueError, TypeError, KeyError) as error:
             yield Problem(f"{place}.values", f"{value!r}: {error}")
+
+
+def _of_names(place: str, corruption: Corruption) -> Iterator[Problem]:
+    """Of strengths under one name, the tables would show one alone."""
+    named: dict[str, list[Any]] = {}
+    for value in corruption.values:
+        named.setdefault(corruption.test(value).strength, []).append(value)
+    for name, values in named.items():
+        if len(values) > 1:
+            said = f"{shown(values)} are all called {name!r}, as names have six digits"
+            yield Problem(f"{place}.values", f"{said}: take strengths that differ more")

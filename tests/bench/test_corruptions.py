@@ -240,6 +240,10 @@ def test_a_result_from_before_there_were_corruptions_is_read(tmp_path):
             "bench.corruptions['x'].values: names a strength twice",
         ),
         (
+            {"x": dict(CORRUPTIONS["missing"], values=[0.1234567, 0.5, 0.12345671])},
+            "bench.corruptions['x'].values: [0.1234567, 0.12345671] are all called '0.123457'",
+        ),
+        (
             {"x": dict(CORRUPTIONS["missing"], values=[0.5, 1.5])},
             "bench.corruptions['x'].values: 1.5: rate must be a number in [0, 1], got 1.5",
         ),
