@@ -76,6 +76,7 @@ class BaseMSADataset(Dataset):
         self.lower_case = lower_case
         self.text_prefix = "" if text_prefix is None else check_text("text_prefix", text_prefix)
         self.label_range = check_label_range(table, label_range)
+        self.num_classes = num_classes
         if num_classes is not None:
             count = check_classes("num_classes", num_classes)
             labels = to_classes(table.labels, count, self.label_range)
@@ -103,7 +104,11 @@ class BaseMSADataset(Dataset):
             "source": self.table.source,
             "num_samples": len(self),
             "modalities": list(self.modalities),
-            **describe_planted(self.table, [m for m in self.modalities if m not in self.foreign]),
+            **describe_planted(
+                self.table,
+                [name for name in self.modalities if name not in self.foreign],
+                self.num_classes,
+            ),
             **({"foreign": list(self.foreign)} if self.foreign else {}),
         }
 

@@ -19,19 +19,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.classes import always_the_same
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.planting import Planting
 
 
-def describe_planted(table: FeatureTable, modalities: Sequence[str]) -> dict[str, Any]:
+def describe_planted(
+    table: FeatureTable, modalities: Sequence[str], num_classes: int | None = None
+) -> dict[str, Any]:
     """What a report must say of a table with planted sequences, by what of it is used.
 
+    Args:
+        table: with its labels.
+        modalities: which of the sequences are used.
+        num_classes: number of classes, where the labels are no scores any more but theirs.
+
     Returns:
-        ``planted``, with ``best_achievable_mae``, and a ``note``; empty if nothing planted is used.
+        ``planted``, with the ``best_achievable_mae`` of scores, and a ``note``; empty if nothing
+        planted is used.
     """
     planting, used = _planted(table, modalities)
     if planting is None or not used:
         return {}
+    if num_classes is not None:  # an error of scores says nothing of who predicts classes
+        said = f"{planted_note(table, modalities)}. On these {len(table)} utterances, "
+        said += always_the_same(table.labels, num_classes)
+        return {"planted": planting.info(), "note": said}
     floor = best_achievable_mae(table, planting, used)
     return {
         "planted": {**planting.info(), "best_achievable_mae": floor},

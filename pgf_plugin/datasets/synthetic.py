@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pgf_plugin.arguments import checked_arguments, one_of, optional
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.base import BaseMSADataset
-from pgf_plugin.datasets.classes import check_classes
+from pgf_plugin.datasets.classes import always_the_same, check_classes
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.synthetic_generator import (
     INTENSITY,
@@ -135,6 +135,7 @@ class SyntheticMSADataset(BaseMSADataset):
             num_classes=num_classes,
         )
         self.split = split
+        self.target = target
 
     def best_achievable_mae(self) -> dict[str, float]:
         """Mean absolute error, on this very split, of the best predictor there is.
@@ -146,10 +147,19 @@ class SyntheticMSADataset(BaseMSADataset):
         return best_achievable_mae(self.model, self.utterances)
 
     def describe_floor(self) -> str:
-        """Say in one line what the best achievable error of this split is."""
+        """Say in one line what the best achievable error of this split is.
+
+        Whoever predicts classes has the accuracy of the most frequent one to compare with, and no
+        error; of ``target='parts'``, the labels are named alone.
+        """
+        data = f"Synthetic data ({len(self)} utterances)"
+        if self.num_classes is not None:
+            return f"{data}: {always_the_same(self.labels, self.num_classes)}"
+        if self.target != "score":
+            return f"{data}: the labels {', '.join(PARTS)}"
         floor = self.best_achievable_mae()
         return (
-            f"Synthetic data ({len(self)} utterances): best achievable {self.split} MAE: "
+            f"{data}: best achievable {self.split} MAE: "
             f"text alone {floor['text']:.2f}, text and audio {floor['text+audio']:.2f}, "
             f"text and vision {floor['text+vision']:.2f}, all modalities {floor['all']:.2f}"
         )
@@ -159,10 +169,11 @@ class SyntheticMSADataset(BaseMSADataset):
         if self.foreign:  # the best predictor that is known uses them
             note = f"Synthetic data ({len(self)} utterances), {' and '.join(self.foreign)} foreign"
             return {**super().describe(), "synthetic": True, "note": note}
+        scores = self.num_classes is None and self.target == "score"
         return {
             **super().describe(),
             "synthetic": True,
-            "best_achievable_mae": self.best_achievable_mae(),
+            **({"best_achievable_mae": self.best_achievable_mae()} if scores else {}),
             "note": self.describe_floor(),
         }
 

@@ -211,6 +211,21 @@ def test_dataset_is_planted_and_says_so_wherever_it_speaks(table, tmp_path):
     np.testing.assert_array_equal(again[7]["audio"], dataset[7]["audio"])
 
 
+def test_classes_of_planted_data_are_told_no_error_of_scores(table, tmp_path):
+    file = write(table, tmp_path / "real.npz")
+    dataset = MSADataset(
+        file, "test", modalities=("audio",), planted={"snr_db": 0.0}, num_classes=3
+    )
+    description = dataset.describe()
+    assert "best_achievable_mae" not in description["planted"]
+    share = np.unique(dataset.labels, return_counts=True)[1].max() / 300
+    assert description["note"].startswith("Planted data: audio (0 dB): synthetic")
+    assert description["note"].endswith(
+        "On these 300 utterances, the most frequent of 3 classes, always, has an accuracy of "
+        f"{share:.2f}"
+    )
+
+
 def test_where_nothing_planted_is_used_nothing_is_said(table, tmp_path, encoder):
     file = write(table, tmp_path / "real.npz")
     for modalities, planted in ((("text",), {"snr_db": 0.0}), (("text",), None)):

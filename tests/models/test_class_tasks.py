@@ -105,6 +105,21 @@ def test_a_dataset_gives_classes_or_parts():
     assert (parts[5]["label"] == parts.labels[5]).all()
 
 
+def test_classes_and_parts_are_told_no_error_of_scores():
+    three, parts = synthetic(num_classes=3), synthetic(target="parts")
+    for dataset in (three, parts):
+        assert "best_achievable_mae" not in dataset.describe()
+    share = np.unique(three.labels, return_counts=True)[1].max() / 64
+    assert three.describe()["note"] == (
+        "Synthetic data (64 utterances): the most frequent of 3 classes, always, has an accuracy "
+        f"of {share:.2f}"
+    )
+    assert parts.describe()["note"] == (
+        "Synthetic data (64 utterances): the labels positive, intense, reversed"
+    )
+    assert "MAE" in synthetic().describe()["note"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
