@@ -2,15 +2,18 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
+from pgf_plugin.config.relations import score_names
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.models.base import loss_of
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     with torch.inference_mode():
         (sample,) = model.test_step(batch)
-    for line in told(sample.prediction, loss_of(model), dataset):
+    for line in told(sample.prediction, loss_of(model), dataset, names_in(cfg)):
         print(line)
     return 0
 
@@ -97,18 +100,31 @@ def read_features(name: str) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 
-def told(prediction: torch.Tensor, loss: Any, dataset: Any) -> list[str]:
-    """Lines for the scores (n_out,): the class, the labels, or the values that they stand for."""
+def names_in(cfg: Config) -> tuple[str, ...]:
+    """Names of the classes or labels, as ``pgf test`` or the validation print them."""
+    scope = cfg.get("default_scope")
+    tested = score_names(cfg.get("test_evaluator"), scope)
+    return tested or score_names(cfg.get("val_evaluator"), scope)
+
+
+def told(prediction: torch.Tensor, loss: Any, dataset: Any, names: Sequence[str] = ()) -> list[str]:
+    """Lines for the scores (n_out,): the class, the labels, or the values that they stand for.
+
+    Classes and labels are numbered unless there are as many ``names``.
+    """
     scores = prediction.float()
+    named = names if len(names) == len(scores) else range(len(scores))
     if isinstance(loss, MSAClassificationLoss):
         shares = scores.softmax(0).tolist()
-        of_classes = ", ".join(f"{number}: {share:.3f}" for number, share in enumerate(shares))
-        return [f"class {int(scores.argmax())}  (probability of class {of_classes})"]
+        of_classes = ", ".join(
+            f"{name}: {share:.3f}" for name, share in zip(named, shares, strict=True)
+        )
+        return [f"class {named[int(scores.argmax())]}  (probability of class {of_classes})"]
     if isinstance(loss, MSAMultilabelLoss):
         shares = scores.sigmoid().tolist()
         return [
-            f"label {number}: {'yes' if share > 0.5 else 'no'}  (probability {share:.3f})"
-            for number, share in enumerate(shares)
+            f"label {name}: {'yes' if share > 0.5 else 'no'}  (probability {share:.3f})"
+            for name, share in zip(named, shares, strict=True)
         ]
     label_range = getattr(dataset, "label_range", None)
     return [told_of(score, label_range) for score in scores.tolist()]

@@ -10,11 +10,12 @@ from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 
 from pgf_plugin.config.load import nodes, type_name
 from pgf_plugin.config.loaders import are_several, loaders_of
-from pgf_plugin.config.nodes import NodeChecker
+from pgf_plugin.config.nodes import RESERVED, NodeChecker
 from pgf_plugin.config.problem import Problem
 from pgf_plugin.config.slots import SLOTS, TOGETHER
 from pgf_plugin.errors import did_you_mean
 from pgf_plugin.evaluation.catalogue import rule_of
+from pgf_plugin.evaluation.collected import ScoresMetric
 from pgf_plugin.models.base import MSAModel
 from pgf_plugin.registry import SCOPE
 from pgf_plugin.structures import MODALITIES
@@ -221,21 +222,40 @@ def metric_names(evaluator: Any, scope: str | None) -> list[str]:
     return _names_given(evaluator, NodeChecker(scope or SCOPE))
 
 
+def score_names(evaluator: Any, scope: str | None) -> tuple[str, ...]:
+    """Names that an evaluator has for the classes or labels of a model; empty where it has none.
+
+    Args:
+        evaluator: ``val_evaluator`` or ``test_evaluator`` of a config without problems.
+        scope: ``default_scope`` of the config.
+    """
+    for metric, given in _metrics(evaluator, NodeChecker(scope or SCOPE)):
+        if isinstance(metric, type) and issubclass(metric, ScoresMetric):
+            return metric(**given).names
+    return ()
+
+
 def _names_given(evaluator: Any, checker: NodeChecker) -> list[str]:
-    if isinstance(evaluator, Mapping) and "metrics" in evaluator:
-        evaluator = evaluator["metrics"]
     names: list[str] = []
-    for node in evaluator if isinstance(evaluator, list | tuple) else [evaluator]:
-        if not isinstance(node, Mapping):
-            return []
-        metric = checker.resolve("val_evaluator", node.get("type"), SLOTS["val_evaluator"])
+    for metric, given in _metrics(evaluator, checker):
         give = getattr(metric, "metric_names", None)
         if give is None:
             return []
-        given = {name: value for name, value in node.items() if name != "type"}
         prefix = given.get("prefix") or getattr(metric, "default_prefix", None)
         names += [f"{prefix}/{name}" if prefix else name for name in give(**given)]
     return names
+
+
+def _metrics(evaluator: Any, checker: NodeChecker) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each metric of an evaluator with its arguments, or what is wrong with it."""
+    if isinstance(evaluator, Mapping) and "metrics" in evaluator:
+        evaluator = evaluator["metrics"]
+    for node in evaluator if isinstance(evaluator, list | tuple) else [evaluator]:
+        if not isinstance(node, Mapping):
+            yield None, {}
+            continue
+        metric = checker.resolve("val_evaluator", node.get("type"), SLOTS["val_evaluator"])
+        yield metric, {name: value for name, value in node.items() if name not in RESERVED}
 
 
 def _datasets(cfg: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
