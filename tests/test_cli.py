@@ -184,6 +184,11 @@ def test_predict_reads_every_modality(trained, encoder, tmp_path, capsys):
     [
         (np.zeros((4, 6)), r"audio must be \(steps, 5\), got \(4, 6\)"),
         (np.full((4, 5), np.nan), "audio holds 20 values of NaN or inf"),
+        (np.full((4, 5), np.inf), "audio holds 20 values of NaN or inf"),
+        (
+            np.array([[np.inf, 1, -1e300, 1, 1]]),
+            r"npy holds 1 values beyond 3\.4e\+38, .*of float32.* first is -1e\+300: give them",
+        ),
         (np.zeros((2, 4, 5)), r"must be of shape \(steps, features\).*got \(2, 4, 5\)"),
         (np.array(["a"]), "must hold numbers"),
         (np.array([{}], dtype=object), r"is no \.npy file of numbers"),

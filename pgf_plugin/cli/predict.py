@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pgf_plugin.cli.options import add_config, checked_config_from, existing_file
 from pgf_plugin.config.relations import score_names
+from pgf_plugin.datasets.checks import as_float32
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.models.base import loss_of
 from pgf_plugin.models.losses.classification import MSAClassificationLoss
@@ -82,7 +83,7 @@ def read_features(name: str) -> NDArray[np.float32]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        DataError: if it is no array of numbers of one or two dimensions.
+        DataError: if it is no array of one or two dimensions of numbers that float32 can hold.
     """
     path = existing_file(name)
     try:
@@ -97,7 +98,7 @@ def read_features(name: str) -> NDArray[np.float32]:
             f"{name} must be of shape (steps, features), or (features,) for one step, got "
             f"{array.shape}"
         )
-    return array.astype(np.float32)
+    return as_float32(name, array)
 
 
 def names_in(cfg: Config) -> tuple[str, ...]:

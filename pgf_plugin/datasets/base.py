@@ -10,7 +10,12 @@ from mmengine.logging import print_log
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
-from pgf_plugin.datasets.checks import LABEL_RANGE, check_label_range, check_modalities
+from pgf_plugin.datasets.checks import (
+    LABEL_RANGE,
+    as_float32,
+    check_label_range,
+    check_modalities,
+)
 from pgf_plugin.datasets.classes import check_classes, to_classes
 from pgf_plugin.datasets.epochs import epoch_of
 from pgf_plugin.datasets.features import FeatureTable
@@ -225,8 +230,8 @@ class BaseMSADataset(Dataset):
 
         Raises:
             DataError: for features that this dataset does not use, text features that it needs,
-                a width that differs from this dataset's, or values that are not finite (but see
-                :meth:`clean`).
+                a width that differs from this dataset's, values beyond float32, or such that are
+                not finite (but see :meth:`clean`).
         """
         given = sequences if text_features is None else {**sequences, "text": text_features}
         self._check_given(given)
@@ -257,7 +262,7 @@ class BaseMSADataset(Dataset):
         width = self.table.sequences[name].width
         if values is None:
             return np.zeros((0, width), np.float32)
-        sequence = np.atleast_2d(np.asarray(values, dtype=np.float32))
+        sequence = np.atleast_2d(as_float32(name, values))
         if sequence.ndim != 2 or sequence.shape[1] != width:
             raise DataError(f"{name} must be (steps, {width}), got {np.shape(values)}")
         sequence = self.clean(name, sequence)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.scan import Scan
@@ -55,6 +55,26 @@ def check_modalities(
                 "model.feature_dims)"
             )
     return tuple(name for name in MODALITIES if name in modalities)
+
+
+def as_float32(name: str, values: ArrayLike) -> NDArray[np.float32]:
+    """Return features as float32, in which everything is computed.
+
+    Raises:
+        DataError: naming the first value that float32 cannot hold; infinity and NaN it holds.
+    """
+    with np.errstate(over="ignore"):
+        features = np.asarray(values, np.float32)
+    if np.isinf(features).any():
+        wide = np.asarray(values, np.longdouble)
+        beyond = wide[np.isinf(features) & np.isfinite(wide)]
+        if len(beyond):
+            raise DataError(
+                f"{name} holds {len(beyond)} values beyond {np.finfo(np.float32).max:.2g}, the "
+                f"largest number of float32, in which features are computed; the first is "
+                f"{beyond[0]:g}: give them in the unit of the data file"
+            )
+    return features
 
 
 def check_used(key: str, modalities: Sequence[str]) -> tuple[str, ...]:

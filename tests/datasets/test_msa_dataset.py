@@ -201,6 +201,7 @@ def test_prepare_treats_new_input_as_the_data(tmp_path, encoder):
         ({"vision": raw}, "'vision' features cannot be used"),
         ({"audio": raw[:3]}, r"audio must be \(steps, 4\), got \(3,\)"),
         ({"audio": raw * np.nan}, "NaN or inf"),
+        ({"audio": np.full((1, 4), 1e39)}, r"audio holds 4 values beyond 3\.4e\+38, .*is 1e\+39"),
     ]:
         with pytest.raises(DataError, match=message):
             dataset.prepare("text", **bad)
