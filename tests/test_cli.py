@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from tiny_encoder import write_encoder
 
 from pgf_plugin.cli import main
-from pgf_plugin.cli.predict import reading, told
+from pgf_plugin.cli.predict import check_said, reading, told
 from pgf_plugin.compat import only_weights_loaded
 from pgf_plugin.config import list_configs, load_config
 from pgf_plugin.models import MSAClassificationLoss, MSAMultilabelLoss
@@ -165,6 +165,13 @@ def test_predictions_of_classes_and_of_labels_are_named():
         "label 0: yes  (probability 0.731)",
         "label 1: no  (probability 0.269)",
     ]
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_predict_refuses_a_blank_text(text, trained, encoder, capsys):
+    printed = error_of(predict(trained, encoder, "--text", text), capsys)
+    assert f"--text is {text!r}, which is blank, and the model reads text: give what" in printed
+    check_said(text, ("audio", "vision"))  # data without text
 
 
 def test_predict_reads_every_modality(trained, encoder, tmp_path, capsys):

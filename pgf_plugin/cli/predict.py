@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             f"train_dataloader.dataset: {type(dataset).__name__} has no method prepare(text, "
             "**sequences), so new input cannot be treated as the training data were"
         )
+    check_said(args.text, getattr(dataset, "modalities", ("text",)))
     batch = loader.collate_fn([dataset.prepare(args.text, **sequences)])
     model = MODELS.build(cfg.model)
     load_weights(model, checkpoint)
@@ -76,6 +77,19 @@ def run(args: argparse.Namespace) -> int:
     for line in told(sample.prediction, loss_of(model), dataset, names_in(cfg)):
         print(line)
     return 0
+
+
+def check_said(text: str, modalities: Sequence[str]) -> None:
+    """Refuse a blank text where the model reads text: the score would say nothing.
+
+    Raises:
+        ConfigError: with what was received, and what to give.
+    """
+    if "text" in modalities and not text.strip():
+        raise ConfigError(
+            f"--text is {text!r}, which is blank, and the model reads text: give what was said, "
+            'such as --text "a wonderful film"'
+        )
 
 
 def read_features(name: str) -> NDArray[np.float32]:
