@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.registry import Registry
 
 from pgf_plugin.arguments import declared_problems
+from pgf_plugin.config.import_failures import import_failure, told
 from pgf_plugin.config.problem import Problem, isolated
 from pgf_plugin.config.signatures import arguments_of, misfits, type_problem
 from pgf_plugin.config.slots import SLOTS, Slot
@@ -88,11 +89,15 @@ class NodeChecker:
                 component = active.get(kind)
         except RuntimeError:  # how mmengine 0.10.7 says that there is none
             component = None
+        except ImportError as error:  # of the modules that a scope registers
+            raised = told(error, kind.partition(".")[0])
+            return Problem(f"{key}.type", f"is {kind!r}, which cannot be looked up: {raised}")
         if component is None:
+            unknown = f"no component {kind!r} is registered in {slot.registry}"
+            if reason := import_failure(kind, registry.children):
+                return Problem(f"{key}.type", f"{unknown}, and {reason}")
             hint = did_you_mean(kind.rpartition(".")[2], registry.module_dict)
-            return Problem(
-                f"{key}.type", f"no component {kind!r} is registered in {slot.registry}.{hint}"
-            )
+            return Problem(f"{key}.type", f"{unknown}.{hint}")
         if isinstance(component, BrokenComponent):
             return Problem(f"{key}.type", component.summary)
         return component
