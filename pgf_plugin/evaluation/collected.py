@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from pgf_plugin.errors import ConfigError
-from pgf_plugin.evaluation.inputs import check_any, check_diverged
+from pgf_plugin.evaluation.inputs import check_any, check_diverged, of_sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,9 +82,7 @@ class ScoresMetric(BaseMetric):
 
     def _numbers(self, sample: dict, sample_id: str, key: str, count: int) -> np.ndarray:
         kind = type(self).__name__
-        if key not in sample:
-            raise ValueError(f"{kind}: sample {sample_id!r} has no {key}")
-        value = sample[key]
+        value = of_sample(sample, key, sample_id, kind)
         if value.numel() != count:
             place = (
                 "model.head.out_features"

@@ -1,10 +1,13 @@
 """What metrics take: predictions and labels as checked tensors, in their own precision."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+
+from pgf_plugin.errors import shown
 
 Values = Tensor | ArrayLike
 """N numbers as a tensor, an array or a sequence, (N,) or (N, 1)."""
@@ -106,6 +109,26 @@ def check_diverged(prediction: Tensor, sample_ids: Sequence[str]) -> None:
             f"(first: {first!r}): the run diverged; lower optim_wrapper.optimizer.lr or "
             "set optim_wrapper.clip_grad"
         )
+
+
+def of_sample(sample: Mapping[str, Any], key: str, sample_id: str, metric: str) -> Tensor:
+    """The label or prediction of one sample, whatever kind of number or numbers it is.
+
+    Raises:
+        ValueError: for a sample that has none, or something else than numbers.
+    """
+    if key not in sample:
+        raise ValueError(f"{metric}: sample {sample_id!r} has no {key}")
+    value = sample[key]
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return _floating(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{metric}: the {key} of sample {sample_id!r} must be a number, or a tensor, array or "
+            f"list of numbers, got {shown(value)}"
+        ) from error
 
 
 def _as_vector(name: str, values: Values) -> Tensor:

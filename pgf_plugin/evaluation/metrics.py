@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 
 from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
-from pgf_plugin.evaluation.inputs import check_any, check_diverged
+from pgf_plugin.evaluation.inputs import check_any, check_diverged, of_sample
 from pgf_plugin.json_files import write_json
 from pgf_plugin.registry import METRICS
 
@@ -125,9 +125,7 @@ class MSAMetric(BaseMetric):
         return 3 if self.scale == "classes" else 1
 
     def _numbers(self, sample: dict, sample_id: str, key: str, count: int) -> list[float]:
-        if key not in sample:
-            raise ValueError(f"MSAMetric: sample {sample_id!r} has no {key}")
-        value = sample[key]
+        value = of_sample(sample, key, sample_id, "MSAMetric")
         if value.numel() != count:
             expected = "one number" if count == 1 else f"{count} scores, one a class,"
             raise ValueError(

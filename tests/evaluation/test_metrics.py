@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 
+import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -41,6 +43,39 @@ def evaluate(metric, rows: list[MSADataSample], batch_size: int = 2) -> dict[str
 def test_result_is_that_of_the_whole_dataset(batch_size):
     result = evaluate({"type": "MSAMetric"}, samples(), batch_size)
     assert result == pytest.approx(msa_metrics(SCORES, LABELS))
+
+
+@pytest.mark.parametrize(
+    "kind", [float, np.float32, np.float64, np.atleast_1d, lambda number: [number]]
+)
+def test_numbers_of_any_kind_are_taken(kind):
+    rows = samples()
+    for row, score, label in zip(rows, SCORES, LABELS, strict=True):
+        row.label, row.prediction = kind(label), kind(score)
+    assert evaluate({"type": "MSAMetric"}, rows) == pytest.approx(msa_metrics(SCORES, LABELS))
+
+
+def test_classes_of_any_kind_are_taken():
+    rows = samples()
+    for row, score, label in zip(rows, SCORES, (0, 1.0, np.int64(1), [0], np.ones(1)), strict=True):
+        row.label, row.prediction = label, [0.0, score]
+    result = evaluate({"type": "MSAClassificationMetric", "num_classes": 2}, rows)
+    assert result["Acc"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("value", ["good", None, {"score": 1.0}, ["1"]])
+@pytest.mark.parametrize(
+    "metric", [{"type": "MSAMetric"}, {"type": "MSAClassificationMetric", "num_classes": 2}]
+)
+def test_what_is_no_number_is_told(metric, value):
+    rows = samples()
+    rows[0].label = value
+    message = (
+        f"{metric['type']}: the label of sample 'clip[0]' must be a number, or a tensor, array or "
+        f"list of numbers, got {value!r}"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        evaluate(metric, rows)
 
 
 def test_another_scale_than_one_around_zero_is_told_once(monkeypatch):
