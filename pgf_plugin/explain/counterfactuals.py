@@ -10,7 +10,7 @@ from pgf_plugin.datasets.base import Sample
 from pgf_plugin.datasets.foreign import partners
 from pgf_plugin.datasets.transforms.missing_modality import without
 from pgf_plugin.datasets.transforms.shift import TimeShift
-from pgf_plugin.errors import ConfigError
+from pgf_plugin.errors import ConfigError, did_you_mean
 from pgf_plugin.evaluation.statistics import bootstrap_interval
 
 EDITS = ("drop", "swap", "shift")
@@ -46,13 +46,19 @@ def check_modalities_used(names: Sequence[str], used: Sequence[str], model: str)
     """Return ``names``, or all ``used`` where there are none.
 
     Raises:
-        ConfigError: for a modality that the model does not use.
+        ConfigError: for the text, and for a modality that the model does not use.
     """
     for name in names:
-        if name not in used:
+        if not used:
             raise ConfigError(
-                f"--modalities {name}: {model} does not use {name!r}, so that no counterfactual on "
-                f"it can change a prediction; it uses {list(used) or 'the text alone'}"
+                f"--modalities: {model} uses the text alone, which is not dropped, swapped or "
+                f"shifted, got {name!r}: leave the option out"
+            )
+        if name not in used:
+            allowed = ", ".join(map(repr, used))
+            raise ConfigError(
+                f"--modalities must be of those that {model} uses beside the text, {allowed}, got "
+                f"{name!r}: no other can be dropped, swapped or shifted.{did_you_mean(name, used)}"
             )
     return list(dict.fromkeys(names or used))
 

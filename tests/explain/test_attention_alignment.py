@@ -77,8 +77,14 @@ def test_times_that_do_not_increase_name_id_and_position(tmp_path):
 
 
 def test_a_modality_that_is_not_used_is_refused():
-    with pytest.raises(ConfigError, match="does not use 'vision'"):
-        check_modalities_used(["vision"], ["audio"], "PGFNet")
+    for name in ("vision", "text"):
+        message = f"must be of those that PGFNet uses beside the text, 'audio', got {name!r}: no"
+        with pytest.raises(ConfigError, match=message):
+            check_modalities_used([name], ["audio"], "PGFNet")
+    with pytest.raises(
+        ConfigError, match=r"TextOnlyNet uses the text alone, .*, got 'audio': leave"
+    ):
+        check_modalities_used(["audio"], [], "TextOnlyNet")
 
 
 def test_planted_data_know_their_word_times():

@@ -87,4 +87,4 @@ def test_bad_input_is_told(checkpoint, small_encoder, capsys):
     assert main([*argv, "--samples", "nobody", *SMALL]) == 1
     assert "--samples: 'nobody' is none of the" in capsys.readouterr().err
     assert main([*argv, "--modalities", "odour", *SMALL]) == 1
-    assert "does not use 'odour'" in capsys.readouterr().err
+    assert "uses beside the text, 'audio', 'vision', got 'odour'" in capsys.readouterr().err
