@@ -78,7 +78,8 @@ def read_word_times(path: Path) -> dict[str, WordTimes]:
     CMU-MOSI's file stand one interval late, which is put right.
 
     Raises:
-        DataError: for a file that is neither, or times that do not increase.
+        DataError: for a file that is neither, an utterance that has two lines, or times that do not
+            increase.
     """
     if path.suffix == SUFFIX:
         table = read_csd(path, words=path.stem, word_shift=int(path.stem in LATE_WORDS))
@@ -87,8 +88,24 @@ def read_word_times(path: Path) -> dict[str, WordTimes]:
             sample_id: checked_times(sample_id, text.split(), table.times["words"][row])
             for row, (sample_id, text) in enumerate(rows)
         }
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(_read_line(path, number, line) for number, line in enumerate(lines, 1) if line)
+    return _read_lines(path)
+
+
+def _read_lines(path: Path) -> dict[str, WordTimes]:
+    """The times of JSON lines; blank lines are passed over."""
+    found: dict[str, WordTimes] = {}
+    places: dict[str, int] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        sample_id, times = _read_line(path, number, line)
+        if sample_id in found:
+            raise DataError(
+                f"{path}, line {number}: the id {sample_id!r} stands in line {places[sample_id]} "
+                "already: keep one of both"
+            )
+        found[sample_id], places[sample_id] = times, number
+    return found
 
 
 def _read_line(path: Path, number: int, line: str) -> tuple[str, WordTimes]:

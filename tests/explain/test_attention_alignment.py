@@ -76,6 +76,17 @@ def test_times_that_do_not_increase_name_id_and_position(tmp_path):
         read_word_times(path)
 
 
+def test_blank_lines_are_passed_over_and_an_utterance_has_one_line(tmp_path):
+    path = tmp_path / "words.jsonl"
+    rows = [{"id": name, "words": ["a"], "start": [0], "end": [1]} for name in ("x", "y", "x")]
+    first, second, again = map(json.dumps, rows)
+    path.write_text(f"\n{first}\n  \n{second}\n\t\n")
+    assert list(read_word_times(path)) == ["x", "y"]
+    path.write_text(f"\n{first}\n  \n{second}\n\t\n{again}\n")
+    with pytest.raises(DataError, match=r"line 6: the id 'x' stands in line 2 already"):
+        read_word_times(path)
+
+
 def test_a_modality_that_is_not_used_is_refused():
     for name in ("vision", "text"):
         message = f"must be of those that PGFNet uses beside the text, 'audio', got {name!r}: no"
