@@ -1,6 +1,5 @@
 """Files of weights: mmengine's checkpoints and safetensors, read without executing anything."""
 
-import ast
 import io
 import json
 import re
@@ -25,6 +24,7 @@ from pgf_plugin.file_checks import (
     leaves,
     state_dict_of,
 )
+from pgf_plugin.trained_settings import model_settings
 
 SAFETENSORS = ".safetensors"
 CHECKPOINT = ".pth"
@@ -41,12 +41,14 @@ class Weights(NamedTuple):
         others: names of what else is in the file, such as the optimizer, with the bytes of the
             tensors there.
         extra: the rest of the state dict: plain values that modules add (``get_extra_state``).
+        settings: of the model that was trained, by dotted key, as far as the file tells them.
     """
 
     tensors: dict[str, Tensor]
     origin: dict[str, str]
     others: dict[str, int]
     extra: Mapping[str, Any] = MappingProxyType({})
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def of(
@@ -142,34 +144,18 @@ def _from_checkpoint(path: Path, content: Any) -> Weights:
     named = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
     parts = content if state is not content else {}
     others = {str(key): _bytes(value) for key, value in parts.items() if key != "state_dict"}
-    return Weights.of(named, _origin(parts.get("meta")), others)
+    meta = parts.get("meta")
+    found = Weights.of(named, _origin(meta), others)
+    settings = model_settings(meta.get("cfg")) if isinstance(meta, Mapping) else {}
+    return found._replace(settings=settings)
 
 
 def _origin(meta: Any) -> dict[str, str]:
     if not isinstance(meta, Mapping):
         return {}
     told = {name: meta.get(key) for name, key in _META_KEYS.items()}
-    told["model"] = told["model"] or _model_type(meta.get("cfg"))
+    told["model"] = told["model"] or model_settings(meta.get("cfg")).get("type")
     return {name: value for name, value in told.items() if isinstance(value, str)}
-
-
-def _model_type(config: Any) -> str | None:
-    """Find ``model = dict(type=…)`` in a config's text, which is parsed and not executed."""
-    try:
-        body = ast.parse(config).body
-    except (TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    for statement in body:
-        if (
-            isinstance(statement, ast.Assign)
-            and isinstance(statement.targets[0], ast.Name)
-            and statement.targets[0].id == "model"
-            and isinstance(statement.value, ast.Call)
-        ):
-            for keyword in statement.value.keywords:
-                if keyword.arg == "type" and isinstance(keyword.value, ast.Constant):
-                    return str(keyword.value.value)
-    return None
 
 
 def _bytes(value: Any) -> int:

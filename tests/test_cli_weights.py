@@ -11,8 +11,11 @@ from safetensors.torch import load_file, save_file
 from pgf_plugin.cli import main
 from pgf_plugin.cli.weights import count_groups
 from pgf_plugin.config import load_config
+from pgf_plugin.errors import DataError
 from pgf_plugin.models import build_module, ledger
 from pgf_plugin.pretrained import resolve_pretrained
+from pgf_plugin.weights import read_weights
+from pgf_plugin.weights_loading import fit_weights
 
 pytestmark = pytest.mark.engine
 
@@ -204,12 +207,42 @@ def test_weights_of_another_model_are_told_by_its_name(best, encoder, capsys):
     assert "in the file alone: " in printed
 
 
+def test_weights_that_do_not_fit_leave_the_model_as_it_was(best, encoder):
+    weights = read_weights(best)
+    cfg = load_config(CONFIG, {"model.encoder.lora_rank": 2}, encoder=str(encoder))
+    model = build_module(cfg.model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    name = next(name for name in reversed(weights.tensors) if name.startswith("head."))
+    weights.tensors[name] = torch.zeros(1, 2, 3)
+    with pytest.raises(DataError, match="of another shape in the file: head"):
+        fit_weights(model, weights, best)
+    after = model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_settings_without_weights_that_differ_from_those_of_the_training_are_told(
+    best, encoder, capfd
+):
+    options = (*SMALL, LORA, "model.encoder.lora_dropout=0.5")
+    assert main([str(each) for each in predict(best, encoder, options=options)]) == 0
+    assert "was trained with other settings" not in "".join(capfd.readouterr())
+    options = (*options, "model.pooling=cls", "model.encoder.lora_alpha=64")
+    assert main([str(each) for each in predict(best, encoder, options=options)]) == 0
+    printed = "".join(capfd.readouterr())
+    assert f"{best} fits, but was trained with other settings than those of the" in printed
+    assert re.search(r"model\.encoder\.lora_alpha: \S.* in training, 64 here", printed)
+    assert re.search(r"model\.pooling: \S.* in training, 'cls' here", printed)
+
+
 # --- what a file says of itself -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "config",
-    [None, 3, "model = (", "model = 1", "import os; os.mkdir('executed')", "(" * 5000, "\0"],
+    [
+        *(None, 3, "model = (", "model = 1", "import os; os.mkdir('executed')", "(" * 5000, "\0"),
+        *("model = dict(a=__import__('os').mkdir('executed'))", "model = dict(a=" + "[" * 900),
+    ],
     ids=lambda value: str(value)[:12],
 )
 def test_the_config_in_a_file_is_not_executed(config, tmp_path, monkeypatch, capsys):

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
             "this package, unwrapped"
         )
     _check_ids(given, dataset.table.ids, args)
-    load_weights(model, checkpoint)
+    load_weights(model, checkpoint, cfg.model)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     times = given or planted_times(dataset.table)
     study = Study(model, dataset, loader.collate_fn, cfg[key].get("batch_size", 1), times)

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     check_said(args.text, getattr(dataset, "modalities", ("text",)))
     batch = loader.collate_fn([dataset.prepare(args.text, **sequences)])
     model = MODELS.build(cfg.model)
-    load_weights(model, checkpoint)
+    load_weights(model, checkpoint, cfg.model)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     with torch.inference_mode():
         (sample,) = model.test_step(batch)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     with held(cfg.work_dir, cfg):
         runner = Runner.from_cfg(cfg)
         complete_determinism()
-        load_weights(runner.model, checkpoint)
+        load_weights(runner.model, checkpoint, cfg.model)
         print_metrics(runner, f"{args.config}, {checkpoint}")
     return 0
 
