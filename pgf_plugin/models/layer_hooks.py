@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from pgf_plugin.models.encoders.hf_text import intercept
 from pgf_plugin.structures import MaskedSequence
@@ -18,6 +20,9 @@ PATIENCE = 32
 
 LayerDrop at a rate of 0.5 leaves a layer out as often in a row once in four billion trainings.
 """
+
+_COMPILED = 0
+"""In the place of the thread, for which torch's compiler cannot ask."""
 
 _CHECKPOINTING = (
     "Checkpoint what is inside the layers, as activation_checkpointing_enable() of transformers "
@@ -62,7 +67,7 @@ class LayerHooks:
         self.names = list(names)
         self.blocks = blocks
         self.hidden_size = hidden_size
-        self._call: _Call | None = None
+        self._calls: dict[int, _Call] = {}  # by thread
         self._never_reached = set(range(len(names)))
         self._trainings = 0
         for number, name in enumerate(names):
@@ -85,18 +90,22 @@ class LayerHooks:
                 gradients alone, or that none of the first ``PATIENCE`` calls reached.
         """
         call = _Call(bank, outputs, training and torch.is_grad_enabled())
-        outer, self._call = self._call, call
+        thread = _COMPILED if is_compiling() else get_ident()
+        outer, self._calls[thread] = self._calls.get(thread), call
         try:
             yield call.collected
         finally:
-            self._call = outer
+            if outer is None:
+                del self._calls[thread]
+            else:
+                self._calls[thread] = outer
         if call.learns:
             self._check_gradients(call)
             self._check_reached()
 
     def _after_layer(self, number: int, layer: nn.Module, args: tuple, output: Any) -> Any:
-        if self._call is not None:
-            return intercept(number, self._refine)(layer, args, output)
+        if (call := self._running()) is not None:
+            return intercept(number, partial(self._refine, call))(layer, args, output)
         # Outside of the wrapper's calls the model is what it was. torch's own checkpointing asks
         # in this way, too, whether a backward pass is going on.
         if torch._C._current_graph_task_id() != -1:
@@ -106,8 +115,13 @@ class LayerHooks:
             )
         return output
 
-    def _refine(self, number: int, hidden: Any) -> Tensor:
-        call: Any = self._call
+    def _running(self) -> _Call | None:
+        """The wrapper's call that this thread is in; in compiled code, the only one."""
+        if is_compiling():
+            return next(iter(self._calls.values()), None)
+        return self._calls.get(get_ident()) or self._calls.get(_COMPILED)
+
+    def _refine(self, call: _Call, number: int, hidden: Any) -> Tensor:
         self._never_reached.discard(number)
         call.reached.add(number)
         if torch.is_grad_enabled():

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from threading import get_ident
 from typing import Any
 
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from transformers import AutoModel
 
 from pgf_plugin.errors import (
@@ -156,15 +158,14 @@ class HFTextEncoder(TrainedStateModule):
                     return MaskedSequence(states, mask.bool())
                 hooks.enter_context(self.stack.entered(self.encoder, depth, states))
             if after_embeddings is not None:
-                handle = self.stack.embeddings(self.encoder).register_forward_hook(
-                    lambda module, args, output: after_embeddings(output)
-                )
+                hook = in_this_thread(lambda module, args, output: after_embeddings(output))
+                handle = self.stack.embeddings(self.encoder).register_forward_hook(hook)
                 hooks.callback(handle.remove)
             if after_layer is not None:
                 for number, layer in enumerate(self.stack.layers(self.encoder)):
                     if number >= start_layer:
-                        handle = layer.register_forward_hook(intercept(number, after_layer))
-                        hooks.callback(handle.remove)
+                        hook = in_this_thread(intercept(number, after_layer))
+                        hooks.callback(layer.register_forward_hook(hook).remove)
             output = self.encoder(input_ids=inputs["input_ids"], attention_mask=mask)
         return MaskedSequence(output.last_hidden_state, mask.bool())
 
@@ -237,6 +238,20 @@ def intercept(number: int, after_layer: AfterLayer) -> Callable:
         return after_layer(number, output)
 
     return hook
+
+
+def in_this_thread(hook: Callable) -> Callable:
+    """A forward hook that acts on calls of this thread alone: others may run the encoder, too.
+
+    In compiled code it acts on all calls: torch's compiler cannot ask for the thread.
+    """
+    thread = None if is_compiling() else get_ident()
+
+    def guarded(*call: Any) -> Any:
+        here = thread is None or is_compiling() or get_ident() == thread
+        return hook(*call) if here else None
+
+    return guarded
 
 
 def _without_pooler(encoder: Any) -> Any:
