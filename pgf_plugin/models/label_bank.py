@@ -76,7 +76,8 @@ class UnimodalLabelBank(nn.Module):
         self.visits[rows] += 1
         self._move(rows[self.visits[rows] > 1], rows, features)
         for name, values in features.items():
-            self._features(name)[rows] = values.detach().float()
+            kept = self._features(name)
+            kept[rows] = values.detach().to(kept.dtype)
 
     def _move(self, again: Tensor, rows: Tensor, features: Mapping[str, Tensor]) -> None:
         known = torch.isin(rows, again)
@@ -92,7 +93,8 @@ class UnimodalLabelBank(nn.Module):
             made = 0.5 * ratio * label + 0.5 * (label + nearer[name] - fused)
             made = made.clamp(-self.bound, self.bound)
             old = self.labels[again, place]
-            self.labels[again, place] = (visits - 1) / (visits + 1) * old + 2 / (visits + 1) * made
+            moved = (visits - 1) / (visits + 1) * old + 2 / (visits + 1) * made
+            self.labels[again, place] = moved.to(self.labels.dtype)  # that of a model that was cast
 
     def _nearer_to_positive(self, name: str, feature: Tensor) -> Any:
         """Relative distance to the negative centre beyond the positive's, (B,)."""

@@ -41,7 +41,8 @@ class MAGBert(MSAModel):
         data_preprocessor: see :class:`~pgf_plugin.models.base.MSAModel`.
 
     Raises:
-        ValueError: for a setting that is not allowed, or an encoder without layers.
+        ValueError: for a setting that is not allowed, or an encoder without layers or with
+            ``cache_frozen``.
     """
 
     available_outputs = ("modality_features",)
@@ -67,6 +68,7 @@ class MAGBert(MSAModel):
                 f"MAGBert shifts the embeddings of an encoder, got {type(self.encoder).__name__}: "
                 "use HFTextEncoder"
             )
+        self.encoder.check_nothing_cached()
         width: Any = self.encoder.hidden_size
         self.gate = MultimodalAdaptationGate(width, self.feature_dims, shift_scale, dropout)
         self.head = build_module(head, "MAGBertHead", in_features=width)

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from contract import FEATURES, batch, every_model, untrained
+from contract import FEATURES, batch, every_model, step_away, train_step, untrained
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from random_batch import labelled, perturbed
 from torch import nn
@@ -50,6 +50,19 @@ def test_a_model_that_is_cast_to_bfloat16_runs(name):
         }
         prediction = model.bfloat16()(cast).prediction
     torch.testing.assert_close(prediction.float(), expected, rtol=0.1, atol=0.1)
+
+
+@every_model
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_model_that_is_cast_trains(name, dtype):
+    if name.startswith("MMSAModel"):
+        pytest.skip("MMSA's own modules compute in float32")
+    model = build(name).to(dtype)
+    inputs = {k: v.to(dtype) if v.is_floating_point() else v for k, v in batch().items()}
+    for _ in range(3):  # some look back at the last time
+        losses = train_step(model, inputs)
+        step_away(model)
+    assert all(loss.isfinite() for loss in losses.values())
 
 
 @every_model

@@ -178,6 +178,18 @@ class HFTextEncoder(TrainedStateModule):
         if self.caches_frozen:
             check_frozen_below(start_layer, self.first_trained)
 
+    def check_nothing_cached(self) -> None:
+        """Refuse, with ``cache_frozen``, to change what the first layer receives.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        if self.caches_frozen:
+            raise ConfigError(
+                "encoder.cache_frozen keeps what frozen layers make of the tokens alone, but this "
+                "model changes what they receive: leave cache_frozen out"
+            )
+
     def cached_modules(self) -> set[nn.Module]:
         """The parts that ``cache_frozen`` runs once an utterance, empty without it."""
         if not self.caches_frozen:
@@ -195,10 +207,7 @@ class HFTextEncoder(TrainedStateModule):
         if self.frozen_states is None or not self.frozen_states.usable(self):
             return 0
         if after_embeddings is not None:
-            raise ConfigError(
-                "encoder.cache_frozen keeps what frozen layers make of the tokens alone, but this "
-                "model changes what they receive: leave cache_frozen out"
-            )
+            self.check_nothing_cached()
         return min(self.first_trained, self.num_layers if after_layer is None else start_layer)
 
 
