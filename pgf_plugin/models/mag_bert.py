@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgf_plugin.errors import check_fraction, check_positive, check_positive_int
+from pgf_plugin.errors import ConfigError, check_fraction, check_positive, check_positive_int
 from pgf_plugin.models.base import Fused, MSAModel
 from pgf_plugin.models.build import ComponentConfig, build_module
+from pgf_plugin.models.encoders.hf_text import HFTextEncoder
 from pgf_plugin.models.fusions.resample import pool_to_length, resample
 from pgf_plugin.registry import MODELS
 from pgf_plugin.structures import MaskedSequence
@@ -63,8 +64,8 @@ class MAGBert(MSAModel):
         check_fraction("dropout", dropout)
         self.reference = reference
         self.encoder: Any = build_module(encoder)
-        if not hasattr(self.encoder, "stack"):
-            raise ValueError(
+        if not isinstance(self.encoder, HFTextEncoder):
+            raise ConfigError(
                 f"MAGBert shifts the embeddings of an encoder, got {type(self.encoder).__name__}: "
                 "use HFTextEncoder"
             )
