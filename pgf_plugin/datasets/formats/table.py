@@ -34,7 +34,7 @@ from pgf_plugin.datasets.formats.table_features import (
 )
 from pgf_plugin.datasets.formats.table_files import SUFFIXES, Column, TableFile
 from pgf_plugin.datasets.formats.table_json import JsonFile
-from pgf_plugin.datasets.formats.texts import decode_text
+from pgf_plugin.datasets.formats.table_texts import ids_of, splits_of, texts_of
 from pgf_plugin.datasets.sequences import JoinedSequences
 from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text, shown
 
@@ -130,7 +130,7 @@ class _Reader:
         if not count:
             raise DataError(f"{path} holds no row")
         labels = self._labels(path, columns, where.labels, count)
-        splits = _splits(columns, where.splits, split, count)
+        splits = splits_of(path, columns, where.splits, split, count)
         sequences, more = self._sequences(path, columns, features)
         notes += more
         if not where.text and not sequences:
@@ -144,10 +144,8 @@ class _Reader:
         sizes = np.unique(first[first != ""], return_counts=True)[1].tolist()
         return FeatureTable(
             source=str(path),
-            ids=_ids(path, columns, where.ids, count),
-            texts=[decode_text(text) for text in columns[where.text]]
-            if where.text
-            else [""] * count,
+            ids=ids_of(path, columns, where.ids, count),
+            texts=texts_of(path, columns, where.text, count),
             labels=labels,
             sequences=sequences,
             splits=splits,
@@ -230,24 +228,6 @@ def _open(path: Path, csv: CsvOptions) -> TableFile:
     if suffix == ".tsv" and csv.separator is None:
         csv = csv._replace(separator="\t")
     return CsvFile(path, csv)
-
-
-def _ids(path: Path, columns: Mapping[str, Column], names: Sequence[str], count: int) -> list[str]:
-    if not names:
-        return [f"{path.stem}:{row}" for row in range(1, count + 1)]
-    parts = zip(*([decode_text(value) for value in columns[name]] for name in names), strict=True)
-    return ["$_$".join(each) for each in parts]  # as MMSA joins video and clip
-
-
-def _splits(
-    columns: Mapping[str, Column], names: Sequence[str], split: str | None, count: int
-) -> dict[str, NDArray[np.str_]]:
-    if split is not None:
-        return {"split": np.full(count, split)}
-    return {
-        name: np.array([decode_text(value).strip().lower() for value in columns[name]], str)
-        for name in names
-    }
 
 
 def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:

@@ -49,11 +49,16 @@ def check_repeated(path: Path, names: Sequence[str]) -> None:
 
 
 def parse_number(text: Any) -> float:
-    """The number that ``text`` is, NaN if it is missing.
+    """The number that ``text`` is, or that a list has as its only one; NaN if it is missing.
 
     Raises:
         ValueError: if it is none.
     """
+    if isinstance(text, list | np.ndarray):
+        values = np.ravel(np.asarray(text, object))
+        if len(values) != 1:
+            raise ValueError(f"is a list of {len(values)}, where one number is needed")
+        text = values[0]
     if is_missing(text):
         return math.nan
     if isinstance(text, str) and "_" in text:  # Python would read 1_000

@@ -1,7 +1,7 @@
 """JSON files as columns, with the row at fault in each error."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pgf_plugin.errors import DataError
 
 
 class JsonFile:
-    """A file with a JSON object a line, or with one list of objects.
+    """A file with a JSON object a line, or with one list of objects, or with one object of columns.
 
     Args:
         path: the file.
@@ -71,7 +71,7 @@ class JsonFile:
                         "of several rows, expected a list of objects, one an utterance: of "
                         "pandas, df.to_json(path, orient='records')"
                     )
-                yield from enumerate(content if isinstance(content, list) else [content], 1)
+                yield from enumerate(self._rows_of(content), 1)
                 return
             for number, line in enumerate(lines, 1):
                 if line.strip():
@@ -80,6 +80,20 @@ class JsonFile:
             raise
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.path} is no JSON ({error})") from error
+
+    def _rows_of(self, content: Any) -> Iterable[Any]:
+        """The utterances of a whole file: a list of them, one, or a list a column."""
+        if not isinstance(content, dict):
+            return content if isinstance(content, list) else [content]
+        if not content or not all(isinstance(cells, list) for cells in content.values()):
+            return [content]
+        counts = {name: len(cells) for name, cells in content.items()}
+        if len(set(counts.values())) > 1:
+            raise DataError(
+                f"{self.path}: found lists of different lengths, {counts}, expected a list of "
+                "objects, one an utterance, or columns of one length"
+            )
+        return (dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True))
 
     def _is_one_value(self) -> bool:
         """Whether the file is one list or object, and not an object a line."""
@@ -114,7 +128,10 @@ def _holds_rows(value: Any) -> bool:
 
 
 def _packed(value: Any) -> Any:
-    """Lists of numbers as arrays, which take an eighth of the memory."""
+    """Lists of numbers as arrays, which take an eighth of the memory.
+
+    They are rounded to float32, as features and labels are: nothing else may be a list of numbers.
+    """
     if isinstance(value, list) and value and isinstance(value[0], int | float | list):
         try:
             return np.asarray(value, np.float32)
