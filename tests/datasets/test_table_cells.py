@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from table_files import ROWS, write_table
+from table_files import ROWS, SUFFIXES, write_table
 
 from pgf_plugin.datasets.formats import read_table
 from pgf_plugin.errors import DataError
@@ -50,3 +50,31 @@ def test_json_of_columns(tmp_path):
     path.write_text(json.dumps({**columns, "label": [1.0]}))
     with pytest.raises(DataError, match=r"lists of different lengths, .*'label': 1.*one length"):
         read_table(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_which_of_two_columns_of_labels_is_read(tmp_path, suffix):
+    rows = [{"sentiment": 0.5, "utterance": "x", **row} for row in ROWS]
+    path = write_table(tmp_path / f"data{suffix}", rows)
+    table = read_table(path)
+    assert table.labels.tolist() == [[row["label"]] for row in ROWS]
+    assert table.info["notes"] == [
+        "the texts are those of text; also there: utterance (text_column chooses)",
+        "the labels are those of label; also there: sentiment (label_column chooses)",
+    ]
+    table = read_table(path, label_column="sentiment", text_column="text")
+    assert table.labels.tolist() == [[0.5]] * 4
+    assert "notes" not in table.info
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_annotators_are_no_further_labels(tmp_path, suffix):
+    rows = [
+        {**row, "label_A": None if n < 2 else "anna", "label_V": n, "label_T": "1"}
+        for n, row in enumerate(ROWS)
+    ]
+    table = read_table(write_table(tmp_path / f"data{suffix}", rows))
+    assert table.extra_labels["vision"].tolist() == [[0.0], [1.0], [2.0], [3.0]]
+    assert table.extra_labels["text"].tolist() == [[1.0]] * 4
+    assert sorted(table.extra_labels) == ["text", "vision"]
+    assert table.info["notes"] == ["label_A is left out: it holds no labels, but 'anna' in row 3"]

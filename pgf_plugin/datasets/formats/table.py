@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import Unlabelled, describe_source, split_files
 from pgf_plugin.datasets.formats.options import column_name, column_names
-from pgf_plugin.datasets.formats.table_columns import Names, find_columns
+from pgf_plugin.datasets.formats.table_columns import Names, find_columns, other_columns
 from pgf_plugin.datasets.formats.table_csv import CsvFile, CsvOptions
 from pgf_plugin.datasets.formats.table_features import (
     FeatureColumns,
@@ -32,7 +32,13 @@ from pgf_plugin.datasets.formats.table_features import (
     find_misfit,
     may_hold_features,
 )
-from pgf_plugin.datasets.formats.table_files import SUFFIXES, Column, TableFile
+from pgf_plugin.datasets.formats.table_files import (
+    SUFFIXES,
+    Column,
+    TableFile,
+    is_number_or_missing,
+    parse_column,
+)
 from pgf_plugin.datasets.formats.table_json import JsonFile
 from pgf_plugin.datasets.formats.table_texts import ids_of, splits_of, texts_of
 from pgf_plugin.datasets.sequences import JoinedSequences
@@ -125,6 +131,7 @@ class _Reader:
         )
         features, notes = self._possible(file, where.features)
         where = where._replace(features=features)
+        notes += other_columns(file.names, self.names, where)
         columns = file.read(where.names, where.numbers)
         count = len(columns[where.names[0]])
         if not count:
@@ -132,7 +139,8 @@ class _Reader:
         labels = self._labels(path, columns, where.labels, count)
         splits = splits_of(path, columns, where.splits, split, count)
         sequences, more = self._sequences(path, columns, features)
-        notes += more
+        extra_labels, others = _extra_labels(path, columns, where.extra_labels)
+        notes += [*more, *others]
         if not where.text and not sequences:
             raise DataError(
                 f"{path}: no column of texts or features ({'; '.join(notes)}): name it with "
@@ -149,9 +157,7 @@ class _Reader:
             labels=labels,
             sequences=sequences,
             splits=splits,
-            extra_labels={
-                name: columns[column][:, None] for name, column in where.extra_labels.items()
-            },
+            extra_labels=extra_labels,
             info=describe_source("table", sizes, labels, notes),
         )
 
@@ -201,6 +207,23 @@ class _Reader:
                 f"{names[column]}: give them, leave the rows out, or set unlabelled='keep'"
             )
         return labels
+
+
+def _extra_labels(
+    path: Path, columns: Mapping[str, Column], names: Mapping[str, str]
+) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+    """Further labels by name, and a note on columns that have only the name of such."""
+    labels, notes = {}, []
+    for name, column in names.items():
+        cells = columns[column]
+        misfits = ((row, c) for row, c in enumerate(cells, 1) if not is_number_or_missing(c))
+        if (misfit := next(misfits, None)) is None:
+            labels[name] = parse_column(path, column, cells)[:, None]
+        else:
+            row, cell = misfit
+            found = f"{shown(cell, 40)} in row {row}"
+            notes.append(f"{column} is left out: it holds no labels, but {found}")
+    return labels, notes
 
 
 def _left_out(where: FeatureColumns, found: str) -> str:

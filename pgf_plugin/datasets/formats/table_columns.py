@@ -47,7 +47,7 @@ class Columns(NamedTuple):
         text: the transcripts, if there are any.
         labels: the labels.
         splits: the splits.
-        extra_labels: name of further labels to their column.
+        extra_labels: name of further labels to their column, which may hold something else.
         features: modality to its features.
     """
 
@@ -62,14 +62,14 @@ class Columns(NamedTuple):
     def numbers(self) -> list[str]:
         """Columns of numbers."""
         numbered = [name for each in self.features.values() for name in each.numbered]
-        return list(dict.fromkeys([*self.labels, *self.extra_labels.values(), *numbered]))
+        return list(dict.fromkeys([*self.labels, *numbered]))
 
     @property
     def names(self) -> list[str]:
         """All columns that are to be read."""
         texts = [*self.ids, *([self.text] if self.text else []), *self.splits]
         lists = [each.column for each in self.features.values() if each.column]
-        return list(dict.fromkeys([*texts, *lists, *self.numbers]))
+        return list(dict.fromkeys([*texts, *lists, *self.extra_labels.values(), *self.numbers]))
 
 
 def find_columns(
@@ -114,6 +114,24 @@ def find_columns(
                 f"{path}: no column of {what} among {list(names)[:20]}: name it with {option}"
             )
     return found
+
+
+def other_columns(names: Sequence[str], chosen: Names, found: Columns) -> list[str]:
+    """A note on each kind of column that was guessed where others have a usual name for it, too."""
+    notes = []
+    for what, option, own, usual, named in (
+        ("ids", "id_column", found.ids, _IDS, chosen.ids),
+        ("texts", "text_column", [found.text] if found.text else [], _TEXTS, chosen.text),
+        ("labels", "label_column", found.labels, _LABELS, chosen.labels),
+        ("splits", "split_column", found.splits, _SPLITS, chosen.splits),
+    ):
+        others = [name for name in names if name.lower() in usual and name not in found.names]
+        if own and others and not named:
+            notes.append(
+                f"the {what} are those of {', '.join(own)}; also there: {', '.join(others)} "
+                f"({option} chooses)"
+            )
+    return notes
 
 
 def _check_chosen(path: Path, names: Sequence[str], chosen: Names) -> None:
