@@ -217,3 +217,34 @@ def test_python_2_pickle(tmp_path):
     path = tmp_path / "features.pkl"
     path.write_bytes(written)
     np.testing.assert_array_equal(load_pickle(path), [1, 256])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda raw: b"U" + bytes([len(raw)]) + raw,
+        lambda raw: b"T" + len(raw).to_bytes(4, "little") + raw,
+        lambda raw: b"S" + repr(raw)[1:].encode() + b"\n",
+    ],
+    ids=["short", "counted", "line"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_texts_of_python_2(tmp_path, written, encoding):
+    """They are encoded as the script that wrote them was: in UTF-8, by far the most."""
+    path = tmp_path / "features.pkl"
+    for text in ("café", "très bien, " * (1 if written(b"").startswith(b"U") else 40)):
+        raw = written(text.encode(encoding))
+        path.write_bytes(opcodes(b"]", raw, b"a}", raw, b"K\x01sa"))
+        assert load_pickle(path) == [text, {text: 1}]
+
+
+def test_bytes_of_python_2_arrays_are_no_texts(tmp_path):
+    """Content that would be UTF-8, too."""
+    path = tmp_path / "features.pkl"
+    path.write_bytes(
+        opcodes(
+            b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R",
+            b"(K\x01K\x02\x85cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R\x89U\x02\xc3\xa9tb",
+        )
+    )
+    assert load_pickle(path).tolist() == [0xC3, 0xA9]

@@ -50,22 +50,31 @@ class Budget:
 
 
 class LazyText:
-    """A long text, still encoded."""
+    """A text, still encoded: a long one, or one that may be bytes.
 
-    __slots__ = ("encoding", "view")
+    Args:
+        view: the encoded text.
+        plain: whether Python 2 wrote it, whose ``str`` is text in any encoding, or bytes.
+    """
 
-    def __init__(self, view: memoryview, encoding: str) -> None:
+    __slots__ = ("plain", "view")
+
+    def __init__(self, view: bytes | memoryview, *, plain: bool = False) -> None:
         self.view = view
-        self.encoding = encoding
+        self.plain = plain
 
     def decode(self) -> str:
         """The text itself."""
-        errors = "surrogatepass" if self.encoding == "utf-8" else "strict"
-        return str(self.view, self.encoding, errors)
+        if not self.plain:
+            return str(self.view, "utf-8", "surrogatepass")
+        try:
+            return str(self.view, "utf-8")
+        except UnicodeDecodeError:
+            return str(self.view, "latin-1")
 
     def latin1(self) -> bytes | memoryview:
         """The bytes that the text stands for where bytes were written as text."""
-        return self.view if self.encoding == "latin-1" else self.decode().encode("latin-1")
+        return self.view if self.plain else self.decode().encode("latin-1")
 
 
 _PLAIN_KEYS = frozenset((str, int, float, bool, bytes, type(None), LazyText, memoryview))
@@ -198,10 +207,20 @@ class PickleMachine:
         view = self.take(count)
         self.stack.append(view if count >= LAZY_BYTES else bytes(view))
 
-    def push_text(self, count: int, encoding: str = "utf-8") -> None:
+    def push_text(self, count: int) -> None:
         """Put the text in the next ``count`` bytes on the stack, undecoded if it is long."""
-        text = LazyText(self.take(count), encoding)
+        text = LazyText(self.take(count))
         self.stack.append(text if count >= LAZY_BYTES else text.decode())
+
+    def push_plain_text(self, raw: bytes | memoryview) -> None:
+        """Put what Python 2 calls ``str`` on the stack: undecoded, where it may be bytes."""
+        if len(raw) >= LAZY_BYTES:
+            self.stack.append(LazyText(raw, plain=True))
+        elif (short := bytes(raw)).isascii():
+            self.stack.append(short.decode("ascii"))
+        else:
+            self.charge(200)
+            self.stack.append(LazyText(short, plain=True))
 
     def push_integer(self, count: int) -> None:
         """Put the integer in the next ``count`` bytes on the stack."""

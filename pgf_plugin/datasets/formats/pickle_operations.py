@@ -78,7 +78,7 @@ def _string_line(machine: PickleMachine) -> None:
     line = machine.take_line()
     if len(line) < 2 or line[0] != line[-1] or line[0] not in "'\"":
         raise pickle.UnpicklingError("a string without quotes")
-    machine.push(codecs.escape_decode(line[1:-1])[0].decode("latin-1"))
+    machine.push_plain_text(codecs.escape_decode(line[1:-1].encode("latin-1"))[0])
 
 
 def _unicode_line(machine: PickleMachine) -> None:
@@ -181,8 +181,8 @@ _BY_OPCODE: dict[bytes, _Operation] = {
     pickle.SHORT_BINUNICODE: lambda m: m.push_text(m.take_byte()),
     pickle.BINUNICODE: lambda m: m.push_text(m.take_number(_U4)),
     pickle.BINUNICODE8: lambda m: m.push_text(m.take_number(_U8)),
-    pickle.SHORT_BINSTRING: lambda m: m.push_text(m.take_byte(), "latin-1"),
-    pickle.BINSTRING: lambda m: m.push_text(m.take_number(_U4), "latin-1"),
+    pickle.SHORT_BINSTRING: lambda m: m.push_plain_text(m.take(m.take_byte())),
+    pickle.BINSTRING: lambda m: m.push_plain_text(m.take(m.take_number(_U4))),
     pickle.SHORT_BINBYTES: lambda m: m.push_bytes(m.take_byte()),
     pickle.BINBYTES: lambda m: m.push_bytes(m.take_number(_U4)),
     pickle.BINBYTES8: lambda m: m.push_bytes(m.take_number(_U8)),

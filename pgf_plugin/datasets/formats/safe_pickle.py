@@ -40,8 +40,8 @@ _MAX_ITEMS = 16 << 20
 def load_pickle(path: Path) -> Any:
     """Read a pickle of plain containers, strings, numbers and numpy arrays.
 
-    Arrays are read-only and may lie in the mapped file. Python 2 pickles are read with latin-1, as
-    numpy's documentation asks for.
+    Arrays are read-only and may lie in the mapped file. The texts of Python 2 are read as UTF-8
+    where they are, or else as latin-1; where they are the content of an array they stay bytes.
 
     Raises:
         DataError: if the file names anything else (with that name), is truncated or malformed, or
