@@ -6,6 +6,7 @@ import torch
 from mmengine.registry import TRANSFORMS
 
 from pgf_plugin.datasets import SyntheticMSADataset, msa_collate
+from pgf_plugin.datasets.transforms import TimesUnknownWarning
 from pgf_plugin.errors import ConfigError, DataError
 
 
@@ -121,7 +122,7 @@ def test_normalization_by_given_statistics():
 @pytest.mark.parametrize(("steps", "tokens"), [(12, 6), (7, 9), (3, 12), (11, 11), (500, 50)])
 def test_even_alignment_is_adaptive_average_pooling(steps, tokens):
     one = sample(audio=steps, tokens=tokens + 2)
-    aligned = build("AlignToText", modalities=["audio"])(one)["audio"]
+    aligned = build("AlignToText", modalities=["audio"], how="even")(one)["audio"]
     pool = torch.nn.AdaptiveAvgPool1d(tokens)
     expected = pool(torch.from_numpy(one["audio"].T)[None])[0].T
     np.testing.assert_allclose(aligned[1:-1], expected, rtol=1e-4, atol=1e-5)
@@ -132,13 +133,14 @@ def test_even_alignment_to_text_features_uses_every_step():
     one = sample(audio=8)
     text = np.zeros((4, 5), np.float32)
     del one["input_ids"]
-    aligned = build("AlignToText")({**one, "text": text})
+    align = build("AlignToText", how="even")
+    aligned = align({**one, "text": text})
     assert order(aligned["audio"]) == [0.5, 2.5, 4.5, 6.5]
     assert len(aligned["vision"]) == 4
     nothing = {**sample(audio=0), "text": text}
     del nothing["input_ids"]
-    assert len(build("AlignToText")(nothing)["audio"]) == 0
-    assert len(build("AlignToText")({**one, "text": text[:0]})["audio"]) == 0
+    assert len(align(nothing)["audio"]) == 0
+    assert len(align({**one, "text": text[:0]})["audio"]) == 0
 
 
 def test_alignment_by_times_takes_what_overlaps_each_word():
@@ -147,7 +149,8 @@ def test_alignment_by_times_takes_what_overlaps_each_word():
     times = np.column_stack([begin, np.append(begin[1:], 3.2)])
     words = np.array([[np.nan, np.nan], [0.3, 0.9], [0.9, 0.95], [2, 2.9], [50, 51], [np.nan] * 2])
     one = sample(audio_times=times, text_times=words)
-    aligned = build("AlignToText")(one)
+    with pytest.warns(TimesUnknownWarning, match=r"align vision by times, .* set how='even'"):
+        aligned = build("AlignToText")(one)
     for row, (first, last) in zip(aligned["audio"], words, strict=True):
         overlap = (times[:, 1] > first) & (times[:, 0] < last)  # false for NaN
         expected = one["audio"][overlap].mean(0) if overlap.any() else np.zeros(3)

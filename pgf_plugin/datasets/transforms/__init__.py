@@ -1,6 +1,6 @@
 """Transforms of samples, which a dataset applies in order (``transforms=[dict(type=…), …]``)."""
 
-from pgf_plugin.datasets.transforms.align import AlignToText
+from pgf_plugin.datasets.transforms.align import AlignToText, TimesUnknownWarning
 from pgf_plugin.datasets.transforms.base import (
     EpochUnknownWarning,
     RandomTransform,
@@ -31,4 +31,5 @@ __all__ = [
     "SampleTransform",
     "ShuffleSteps",
     "TimeShift",
+    "TimesUnknownWarning",
 ]

@@ -1,5 +1,6 @@
 """Audio and vision with one step a step of the text."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from pgf_plugin.datasets.base import Sample
 
 
+class TimesUnknownWarning(UserWarning):
+    """A sequence is to be aligned by times, and the sample has none."""
+
+
 @TRANSFORMS.register_module()
 class AlignToText(SampleTransform):
     """Pools audio and vision to one step a step of the text.
@@ -32,9 +37,14 @@ class AlignToText(SampleTransform):
     order, as ``torch.nn.AdaptiveAvgPool1d`` does; the special tokens of a text get zeros, because
     nobody speaks them. A sequence without any step stays without.
 
+    The datasets of this package hand on no times, not even those of computational sequences, which
+    ``align='words'`` of their reader aligns by times: to have them here, a callable that adds them
+    must stand before this transform.
+
     Args:
         modalities: which are aligned.
-        how: ``'times'``: by times where the sample has them, else evenly; ``'even'``: evenly in any
+        how: ``'times'``: by times where the sample has them, else evenly with a
+            :class:`TimesUnknownWarning`; ``'even'``: evenly in any
             case; ``'mmsa'``: as ``avg_pool`` of MMSA's ``AlignSubNet``, which repeats the last step
             until the length is a multiple of the text's L, and takes as step j the mean of the
             steps j, j + L, j + 2 L, …, which are no neighbours.
@@ -79,14 +89,28 @@ class AlignToText(SampleTransform):
             pooled = mean_of_strided(steps, length)
         elif self.how == "times" and times is not None and text_times is not None:
             pooled = mean_by_times(steps, times, text_times)
-        elif is_tokens(sample, "text") and length > SPECIAL_TOKENS:
-            pooled = np.zeros((length, steps.shape[1]), steps.dtype)
-            pooled[1:-1] = mean_of_shares(steps, length - SPECIAL_TOKENS)
         else:
-            pooled = mean_of_shares(steps, length)
+            pooled = self._evenly(sample, name, length)
         aligned = {**sample, name: pooled}
         aligned.pop(f"{name}_times", None)  # now those of the text
         return aligned if text_times is None else {**aligned, f"{name}_times": text_times}
+
+    def _evenly(self, sample: "Sample", name: str, length: int) -> NDArray[np.float32]:
+        if self.how == "times":
+            warnings.warn(
+                f"AlignToText is to align {name} by times, but the samples hold no text_times and "
+                f"{name}_times, so its steps are shared out evenly: set how='even' if that is "
+                "meant, add the times by a transform before this one, or read computational "
+                "sequences with align='words'",
+                TimesUnknownWarning,
+                stacklevel=4,
+            )
+        steps = sample[name]
+        if not is_tokens(sample, "text") or length <= SPECIAL_TOKENS:
+            return mean_of_shares(steps, length)
+        pooled = np.zeros((length, steps.shape[1]), steps.dtype)
+        pooled[1:-1] = mean_of_shares(steps, length - SPECIAL_TOKENS)
+        return pooled
 
 
 def mean_of_shares(steps: NDArray[np.float32], length: int) -> NDArray[np.float32]:
