@@ -1,3 +1,4 @@
+import gzip
 import os
 import pickle
 
@@ -53,6 +54,21 @@ def test_what_is_no_feature_file(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("format", [None, "mmsa", "table"])
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("a.csv.gz", "gunzip a.csv.gz"),
+        ("a.csv", "gunzip < a.csv > unpacked.csv"),
+        ("a.pkl", "gunzip < a.pkl > unpacked.pkl"),
+    ],
+)
+def test_compressed_files(tmp_path, name, command, format):
+    (tmp_path / name).write_bytes(gzip.compress(b"id,text,label,split\na,b,1,train\n"))
+    with pytest.raises(DataError, match=rf"{name} is compressed with gzip: .*\({command}\)"):
+        read_table(tmp_path / name, format)
 
 
 def test_folder_of_something_else(tmp_path):

@@ -241,7 +241,12 @@ def test_transcripts_named_text(write):
     [
         ("[Content_Types].xml", "a file of Excel or Word: save it as CSV"),
         ("archive/data.pkl", "a file of torch.save"),
-        ("data.csv", "an archive of tables: unpack it"),
+        ("data.csv", "an archive of feature files or tables: unpack it"),
+        ("MOSI/train.pkl", "an archive of feature files or tables: unpack it"),
+        ("mosi_data.pkl", "an archive of feature files or tables: unpack it"),
+        ("CMU_MOSI_COVAREP.csd", "an archive of feature files or tables: unpack it"),
+        ("mosi/data.parquet", "an archive of feature files or tables: unpack it"),
+        ("mosi/a.npy", "an archive of a folder: unpack it"),
     ],
 )
 def test_archives_that_are_none_of_numpy(tmp_path, name, advice):

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pgf_plugin.datasets.features import FeatureTable
-from pgf_plugin.datasets.formats.registry import FORMATS, detect_format
-from pgf_plugin.errors import check_one_of
+from pgf_plugin.datasets.formats.registry import choose_format
 
 FileState = tuple[str, int, int]
 """Path, time of the last change in ns, size in bytes."""
@@ -22,7 +21,8 @@ def read_table(path: str | Path, format: str | None = None, **options: Any) -> F
     Args:
         path: a file, or a folder of files of one format.
         format: name of the format; None to tell it by the content.
-        options: what the reader of the format takes, see :data:`FORMATS`.
+        options: what the reader of the format takes, see
+            :data:`~pgf_plugin.datasets.formats.FORMATS`.
 
     Raises:
         FileNotFoundError: if there is nothing at ``path``.
@@ -30,11 +30,7 @@ def read_table(path: str | Path, format: str | None = None, **options: Any) -> F
         DataError: if the format cannot be told, or its reader refuses the file.
     """
     path = Path(path).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file or folder {path}")
-    if format is not None:
-        check_one_of("format", format, FORMATS)
-    chosen = detect_format(path) if format is None else FORMATS[format]
+    chosen = choose_format(path, format)
     chosen.check_options(options)
     return chosen.read(path, **options)
 

@@ -12,7 +12,7 @@ Other keys are not read.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pgf_plugin.datasets.features import FeatureTable, RaggedArray, Sequences
 from pgf_plugin.datasets.formats.known import describe_source
 from pgf_plugin.datasets.formats.npy import NpzFile
 from pgf_plugin.datasets.formats.options import NONE, column_names
+from pgf_plugin.datasets.formats.table_files import SUFFIXES
 from pgf_plugin.datasets.formats.texts import decode_text
 from pgf_plugin.datasets.sequences import PaddedArray, offsets_of
 from pgf_plugin.errors import DataError, check_one_of
@@ -107,10 +108,14 @@ def _advice(keys: Sequence[str]) -> str:
     """What to do with an archive that is none of numpy's, or whose keys have other names."""
     if "[Content_Types].xml" in keys:
         return ". This is a file of Excel or Word: save it as CSV"
-    if any(key.endswith("data.pkl") for key in keys):
+    if any(PurePosixPath(key).name == "data.pkl" for key in keys):
         return ". This is a file of torch.save: save its arrays with numpy.savez"
-    if any(key.lower().endswith((".csv", ".tsv", ".json", ".jsonl")) for key in keys):
-        return ". This is an archive of tables: unpack it"
+    if any(
+        key.lower().endswith((*SUFFIXES, ".npy", ".npz", ".pkl", ".pickle", ".csd")) for key in keys
+    ):
+        return ". This is an archive of feature files or tables: unpack it"
+    if keys and all("/" in key for key in keys):  # .npy, which keys leave out
+        return ". This is an archive of a folder: unpack it"
     return ", or id_column, label_column and split_column with the keys that it has"
 
 

@@ -20,6 +20,8 @@ from pgf_plugin.errors import DataError, check_one_of
 HEAD_BYTES = 4096
 """How much of a file's beginning a format is told by."""
 
+_GZIP = b"\x1f\x8b"
+
 
 @dataclass(frozen=True)
 class Format:
@@ -94,21 +96,32 @@ FORMATS: dict[str, Format] = {each.name: each for each in _FORMATS}
 """Formats by name, in the order in which they are tried."""
 
 
+def choose_format(path: Path, name: str | None) -> Format:
+    """The format called ``name``, or the one that ``path`` has.
+
+    Raises:
+        FileNotFoundError: if there is nothing at ``path``.
+        ValueError: for a name that no format has.
+        DataError: if the file is compressed as a whole; without a name also if it is empty, or of
+            no known format.
+    """
+    if name is None:
+        return detect_format(path)
+    check_one_of("format", name, FORMATS)
+    _read_head(path)
+    return FORMATS[name]
+
+
 def detect_format(path: Path) -> Format:
     """Tell the format of the file or folder ``path`` by its content, or else by its name.
 
     Raises:
         FileNotFoundError: if there is nothing at ``path``.
-        DataError: if the file is empty, or of no known format.
+        DataError: if the file is empty, compressed as a whole, or of no known format.
     """
-    head = b""
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file or folder {path}")
-    if not path.is_dir():
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        if not head:
-            raise DataError(f"{path} is empty: download it again")
+    head = _read_head(path)
+    if not head and not path.is_dir():
+        raise DataError(f"{path} is empty: download it again")
     for each in FORMATS.values():
         if each.matches(path, head):
             return each
@@ -117,3 +130,20 @@ def detect_format(path: Path) -> Format:
         found = f"the entries {sorted(entry.name for entry in path.iterdir())[:8]}"
     known = "; ".join(f"{each.name} ({each.description})" for each in FORMATS.values())
     raise DataError(f"{path}: unknown format ({found}). What is read: {known}")
+
+
+def _read_head(path: Path) -> bytes:
+    """The first bytes of a file, none of a folder."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    if path.is_dir():
+        return b""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(_GZIP):
+        packed = path.suffix.lower() in (".gz", ".tgz")
+        command = (
+            f"gunzip {path.name}" if packed else f"gunzip < {path.name} > unpacked{path.suffix}"
+        )
+        raise DataError(f"{path} is compressed with gzip: unpack it first ({command})")
+    return head
