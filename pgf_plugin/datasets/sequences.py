@@ -215,25 +215,26 @@ class JoinedSequences(LazySequences):
     """Several parts, such as splits, one after the other, without a copy.
 
     Args:
-        parts: at least one, all of one width.
+        parts: at least one, all of one width but those without any step, which may have none.
 
     Raises:
         DataError: if the widths differ.
     """
 
     def __init__(self, parts: Sequence[Sequences]) -> None:
-        widths = sorted({part.width for part in parts})
+        widths = sorted({part.width for part in parts if part.width or part.lengths.any()})
         if len(widths) > 1:
             raise DataError(f"the splits differ in their number of features a step: {widths}")
         self.parts = parts
         self.offsets = offsets_of(np.concatenate([part.lengths for part in parts]))
-        self.width = widths[0]
+        self.width = next(iter(widths), 0)
         self._starts = offsets_of([len(part) for part in parts])
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         row = range(len(self))[index]
         part = _row_of(self._starts, row)
-        return self.parts[part][row - int(self._starts[part])]
+        sequence = self.parts[part][row - int(self._starts[part])]
+        return sequence if len(sequence) else sequence.reshape(0, self.width)
 
 
 class SelectedSequences(LazySequences):

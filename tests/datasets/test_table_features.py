@@ -229,3 +229,43 @@ def test_paths_of_windows(arrays):
     rows[0]["audio"] = rows[0]["audio"].replace("/", "\\")
     with pytest.raises(DataError, match=r"there is no file .*as on Windows: write /"):
         read_table(write_table(path, rows))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_utterance_without_steps(tmp_path, suffix):
+    steps = [[[1.0, 2.0]] * 2, [[]], None, [[], []]]
+    rows = [{**row, "audio": audio} for row, audio in zip(ROWS, steps, strict=True)]
+    audio = read_table(write_table(tmp_path / f"data{suffix}", rows)).sequences["audio"]
+    assert (audio.width, audio.lengths.tolist()) == (2, [2, 0, 0, 0])
+    assert audio.values.tolist() == [[1.0, 2.0]] * 2
+    steps[0] = [[1.0, 2.0], []]
+    rows = [{**row, "audio": audio} for row, audio in zip(ROWS, steps, strict=True)]
+    with pytest.raises(DataError, match="audio"):  # is a step missing, or which one is it?
+        read_table(write_table(tmp_path / f"data{suffix}", rows))
+
+
+def test_a_step_that_is_null_in_parquet(tmp_path):
+    rows = [{**row, "audio": [[1.0, 2.0]]} for row in ROWS]
+    rows[1]["audio"] = [None]
+    audio = read_table(write_table(tmp_path / "data.parquet", rows)).sequences["audio"]
+    assert audio.lengths.tolist() == [1, 0, 1, 1]
+
+
+def test_arrays_without_steps(arrays):
+    path, rows, expected = arrays
+    for name, shape in (("empty", (0,)), ("nothing", (3, 0)), ("none", (0, 4))):
+        np.save(path.parent / f"{name}.npy", np.zeros(shape, np.float32))
+    for row, name in ((0, "empty"), (2, "nothing"), (3, "none")):
+        rows[row]["audio"] = f"{name}.npy"
+    audio = read_table(write_table(path, rows)).sequences["audio"]
+    assert audio.lengths.tolist() == [0, len(expected[1]), 0, 0]
+    assert [audio[row].shape for row in (0, 2, 3)] == [(0, expected[1].shape[1])] * 3
+    np.testing.assert_array_equal(audio[1], expected[1])
+
+
+def test_a_split_without_steps(tmp_path):
+    for name, audio in (("train", [[1.0, 2.0]]), ("test", [[]])):
+        write_table(tmp_path / f"{name}.jsonl", [{**row, "audio": audio} for row in ROWS])
+    audio = read_table(tmp_path).sequences["audio"]
+    assert (audio.width, audio.lengths.tolist()) == (2, [1] * 4 + [0] * 4)
+    assert audio[7].shape == (0, 2)

@@ -189,7 +189,7 @@ class NpyFiles(LazySequences):
     """Sequences that are a ``.npy`` file each, opened when they are read.
 
     Args:
-        paths: a file (T, D) or (D,) for one step, or None for no step.
+        paths: a file (T, D) or (D,) for one step, or None for no step, as one without features.
 
     Raises:
         DataError: naming the first file that is missing, truncated, no array of numbers, or of
@@ -199,8 +199,8 @@ class NpyFiles(LazySequences):
     def __init__(self, paths: Sequence[Path | None]) -> None:
         self.paths = paths
         headers = [None if path is None else _file_header(path) for path in paths]
-        shapes = [(0, 0) if each is None else ((1,) * 2 + each.shape)[-2:] for each in headers]
-        widths = {shape[1]: path for shape, path in zip(shapes, paths, strict=True) if path}
+        shapes = [_steps(header) for header in headers]
+        widths = {shape[1]: path for shape, path in zip(shapes, paths, strict=True) if shape[1]}
         if len(widths) > 1:
             raise DataError(
                 f"the arrays differ in their number of features a step: {sorted(widths)}, such as "
@@ -212,10 +212,16 @@ class NpyFiles(LazySequences):
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         path, header = self.paths[index], self._headers[index]
-        if path is None or header is None:
+        if path is None or header is None or not _steps(header)[0]:
             return np.zeros((0, self.width), np.float32)
         array = _mapped(path, header)
         return np.require(array.reshape(-1, self.width), np.float32, ["A", "C"])
+
+
+def _steps(header: NpyHeader | None) -> tuple[int, int]:
+    """Steps and features of a file; none of both where either lacks, as an array (0,) does."""
+    steps, width = (0, 0) if header is None else ((1,) * 2 + header.shape)[-2:]
+    return (steps, width) if width else (0, 0)
 
 
 def _file_header(path: Path) -> NpyHeader:

@@ -182,14 +182,14 @@ def _array(where: str, value: Any) -> NDArray[np.float32]:
             printed = "," not in value and value.lstrip().startswith("[")
             hint = ": it is an array as numpy prints it, write array.tolist()" if printed else ""
             raise DataError(f"{where} is no list ({error}){hint}") from error
-    if value is None or (isinstance(value, list) and not value):
-        return np.zeros((0, 0), np.float32)
     try:
-        array = np.asarray(value, np.float32)
+        array = np.asarray([] if value is None else value, np.float32)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
             f"{where} must be a list of numbers, or one list a step of one length ({error})"
         ) from error
+    if not array.size:  # such as [[]]
+        return np.zeros((0, 0), np.float32)
     if array.ndim not in (1, 2):
         raise DataError(f"{where} must be a list of numbers, or of such lists, got {array.shape}")
     return np.atleast_2d(array)

@@ -108,6 +108,7 @@ class ParquetFile:
         steps, features = _lengths(column), column.flatten()
         if _is_list(features.type):
             widths, features = _lengths(features), features.flatten()
+            steps, widths = _without_empty(steps, widths)
         else:
             widths, steps = steps[steps > 0], np.minimum(steps, 1)
         if not _is_number(features.type):
@@ -153,6 +154,15 @@ def _text_of(column: pa.Array) -> pa.DictionaryArray | None:
 
 def _lengths(column: pa.Array) -> NDArray[np.int64]:
     return pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(int)
+
+
+def _without_empty(
+    steps: NDArray[np.int64], widths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Steps of each row, and features of each step, less those of rows whose steps have none."""
+    rows = np.repeat(np.arange(len(steps)), steps)
+    filled = np.bincount(rows[widths > 0], minlength=len(steps)) > 0
+    return np.where(filled, steps, 0), widths[filled[rows]]
 
 
 def _is_list(kind: pa.DataType) -> bool:
