@@ -78,3 +78,19 @@ def test_annotators_are_no_further_labels(tmp_path, suffix):
     assert table.extra_labels["text"].tolist() == [[1.0]] * 4
     assert sorted(table.extra_labels) == ["text", "vision"]
     assert table.info["notes"] == ["label_A is left out: it holds no labels, but 'anna' in row 3"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_texts_of_windows(tmp_path, suffix):
+    path = write_table(tmp_path / f"data{suffix}", ROWS)
+    written = path.read_text(encoding="utf-8").replace("good", "“good”")
+    path.write_text(written, encoding="cp1252")
+    with pytest.raises(DataError, match=r"not encoded as utf-8 .* encoding='cp1252' \(Windows"):
+        read_table(path)
+    table = read_table(path, encoding="cp1252")
+    assert (table.texts[0], "notes" in table.info) == ("“good”, really", False)
+    notes = read_table(path, encoding="latin-1").info["notes"]
+    assert (
+        "control characters in 1 of 4 texts, first in row 1: '\\x93good\\x94, really'" in notes[0]
+    )
+    assert "set encoding='cp1252'" in notes[0]

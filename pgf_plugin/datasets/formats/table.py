@@ -40,7 +40,7 @@ from pgf_plugin.datasets.formats.table_files import (
     parse_column,
 )
 from pgf_plugin.datasets.formats.table_json import JsonFile
-from pgf_plugin.datasets.formats.table_texts import ids_of, splits_of, texts_of
+from pgf_plugin.datasets.formats.table_texts import ids_of, odd_texts, splits_of, texts_of
 from pgf_plugin.datasets.sequences import JoinedSequences
 from pgf_plugin.errors import ConfigError, DataError, check_bool, check_one_of, check_text, shown
 
@@ -140,7 +140,8 @@ class _Reader:
         splits = splits_of(path, columns, where.splits, split, count)
         sequences, more = self._sequences(path, columns, features)
         extra_labels, others = _extra_labels(path, columns, where.extra_labels)
-        notes += [*more, *others]
+        texts = texts_of(path, columns, where.text, count)
+        notes += [*more, *others, *odd_texts(texts)]
         if not where.text and not sequences:
             raise DataError(
                 f"{path}: no column of texts or features ({'; '.join(notes)}): name it with "
@@ -153,7 +154,7 @@ class _Reader:
         return FeatureTable(
             source=str(path),
             ids=ids_of(path, columns, where.ids, count),
-            texts=texts_of(path, columns, where.text, count),
+            texts=texts,
             labels=labels,
             sequences=sequences,
             splits=splits,

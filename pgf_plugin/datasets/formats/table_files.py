@@ -118,7 +118,7 @@ def lines_of(path: Path, encoding: str) -> Iterator[str]:
     except UnicodeError as error:
         raise DataError(
             f"{path} is not encoded as {encoding} ({error}): set encoding to what it is, such as "
-            "encoding='gb18030' or 'latin-1'"
+            "encoding='cp1252' (Windows in Western Europe and America) or 'gb18030' (Chinese)"
         ) from error
     except LookupError:
         raise DataError(f"encoding {encoding!r} is not known to Python") from None

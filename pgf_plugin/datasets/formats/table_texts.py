@@ -1,5 +1,6 @@
 """The identifiers, texts and splits of a table's rows: what is to be text, in cells of any kind."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from pgf_plugin.datasets.formats.table_files import Column
 from pgf_plugin.datasets.formats.texts import decode_text
-from pgf_plugin.errors import DataError
+from pgf_plugin.errors import DataError, shown
+
+_CONTROLS = re.compile(r"[\x80-\x9f]")
+"""Latin-1 has them where cp1252 has quotation marks and dashes; no text has them."""
 
 
 def ids_of(
@@ -38,6 +42,19 @@ def texts_of(path: Path, columns: Mapping[str, Column], name: str | None, count:
     return [
         decode_text(cell if _is_words(cell) else _one(path, name, row, cell, "a text or its words"))
         for row, cell in cells
+    ]
+
+
+def odd_texts(texts: Sequence[str]) -> list[str]:
+    """A note on texts with control characters that stand for others in Windows' encodings."""
+    odd = [(row, text) for row, text in enumerate(texts, 1) if _CONTROLS.search(text)]
+    if not odd:
+        return []
+    row, text = odd[0]
+    return [
+        f"control characters in {len(odd)} of {len(texts)} texts, first in row {row}: "
+        f"{shown(text, 40)}: they were written in another encoding than they were read in, which "
+        "often is cp1252 (set encoding='cp1252')"
     ]
 
 
