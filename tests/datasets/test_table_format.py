@@ -386,6 +386,13 @@ def test_options_of_another_type(tmp_path):
             read_table(path, **options)
 
 
+def test_commas_in_a_file_of_tabs(tmp_path):
+    path = write_table(tmp_path / "data.csv", ROWS).rename(tmp_path / "data.tsv")
+    with pytest.raises(DataError, match=r"\['id,text,label,split'\]: .*: set separator=','"):
+        read_table(path)
+    assert len(read_table(path, separator=",")) == 4
+
+
 @pytest.mark.parametrize("separator", ["tab", "\t"])
 def test_a_separator_by_its_name(tmp_path, separator):
     path = tmp_path / "data.txt"

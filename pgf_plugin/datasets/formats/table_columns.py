@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pgf_plugin.datasets.formats.options import NONE
+from pgf_plugin.datasets.formats.table_csv import SEPARATORS
 from pgf_plugin.datasets.formats.table_features import FeatureColumns, find_features
 from pgf_plugin.errors import ConfigError, DataError, check_one_of
 
@@ -111,9 +112,18 @@ def find_columns(
     ):
         if missing:
             raise DataError(
-                f"{path}: no column of {what} among {list(names)[:20]}: name it with {option}"
+                f"{path}: no column of {what} among {list(names)[:20]}: "
+                f"{_separator_advice(names) or f'name it with {option}'}"
             )
     return found
+
+
+def _separator_advice(names: Sequence[str]) -> str:
+    """What to do where the names of several columns were read as one; empty if they were not."""
+    separator = max(SEPARATORS, key="".join(names).count)
+    if len(names) != 1 or separator not in names[0]:
+        return ""
+    return f"its cells are divided by {separator!r}: set separator={separator!r}"
 
 
 def other_columns(names: Sequence[str], chosen: Names, found: Columns) -> list[str]:

@@ -24,7 +24,8 @@ from pgf_plugin.errors import DataError
 _WITHOUT_QUOTES = (
     "If quotation marks are part of the texts, set quotes=False (--option quotes=False)"
 )
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
+"""What may stand between the cells, where nothing tells it."""
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
 """What Excel takes the separator from, before the header."""
 _MAX_CELL = 1 << 27
@@ -96,7 +97,7 @@ class CsvFile:
         lines = lines_of(self.path, self.encoding)
         first = next((line for line in lines if not _is_blank(line)), "")
         told = _SEPARATOR_LINE.fullmatch(first)
-        return told[1] if told else max(_SEPARATORS, key=first.count)
+        return told[1] if told else max(SEPARATORS, key=first.count)
 
     def _utterances(self) -> Iterator[tuple[int, list[str]]]:
         """The rows below the header, each with its line."""
@@ -188,4 +189,4 @@ class CsvFile:
 
 
 def _is_blank(line: str) -> bool:
-    return not line.strip(f"{_SEPARATORS} \r\n\ufeff")
+    return not line.strip(f"{SEPARATORS} \r\n\ufeff")
