@@ -12,12 +12,14 @@ from pgf_plugin.errors import DataError
 
 VECTORS = np.zeros((2, 3))
 MISA = [((np.arange(2), VECTORS, VECTORS, ["a", "b"]), np.zeros((1, 1)), "v[0]")]
+SENTENCES = [(("a b", VECTORS, VECTORS), 1.5, f"v[{row}]") for row in range(3)]
 MAG = {"train": [((["a", "b"], VECTORS, VECTORS), np.float32(1), "v[0]")]}
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_pickles_are_told_apart_by_their_first_instructions(tmp_path, protocol):
-    for content, name in ((mmsa_content(aligned=True), "mmsa"), (MISA, "misa"), (MAG, "misa")):
+    mmsa = mmsa_content(aligned=True)
+    for content, name in ((mmsa, "mmsa"), (MISA, "misa"), (MAG, "misa"), (SENTENCES, "misa")):
         path = tmp_path / f"{name}.pkl"
         path.write_bytes(pickle.dumps(content, protocol))
         assert detect_format(path).name == name

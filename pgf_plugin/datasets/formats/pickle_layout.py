@@ -13,8 +13,10 @@ def is_pickle(path: Path, head: bytes) -> bool:
 
 
 def holds_tuples(head: bytes) -> bool:
-    """Whether a pickle is a list of tuples, or a dict of such lists: MISA's layout."""
+    """Whether a pickle is a list, or a dict of lists of tuples: MISA's layout, if it is any."""
     kinds = _first_kinds(head)
+    if kinds[:1] == ["list"]:
+        return True
     if kinds[:2] == ["dict", "text"]:
         kinds = kinds[2:]
     # A name is written as two texts.
