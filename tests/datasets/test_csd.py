@@ -231,6 +231,13 @@ def test_labels_in_two_files_are_joined_by_interval(tmp_path):
         np.testing.assert_array_equal(fear, expected)
 
 
+def test_hidden_files_are_no_sequences(folder):
+    expected = read(folder)
+    (folder / "._COVAREP.csd").write_bytes(b"\x00\x05\x16\x07")  # as macOS writes it
+    table = read(folder)
+    assert (table.ids, table.info["files"]) == (expected.ids, expected.info["files"])
+
+
 def test_sequences_are_chosen_by_name(folder):
     sequences = synthetic_sequences(1)
     write_csd(folder / "openSMILE.csd", "OpenSMILE", sequences["COVAREP"])

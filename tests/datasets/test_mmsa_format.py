@@ -276,6 +276,7 @@ def test_texts_of_any_kind(write, content):
         ("raw_text", np.array([b"\xff\xff\xff\xff"] * 6).view("<U1"), "beyond Unicode"),
         ("audio", [[1, 2], [3]], "audio is no regular array"),
         ("regression_labels", [1e300] * 5, "regression_labels has 5 rows, but id has 6"),
+        ("regression_labels", np.ones((6, 7)), r"has the shape \(6, 7\), .*keep the one column"),
     ],
 )
 def test_malformed_values_are_named(write, content, key, value, message):

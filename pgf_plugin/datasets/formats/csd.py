@@ -135,8 +135,11 @@ def read_csd(
 
 
 def _csd_files(folder: Path) -> list[Path]:
+    """The sequences in a folder, less hidden files: macOS writes ``._COVAREP.csd`` beside one."""
     return sorted(
-        file for file in folder.iterdir() if file.suffix.lower() == SUFFIX and file.is_file()
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() == SUFFIX and not file.name.startswith(".") and file.is_file()
     )
 
 
