@@ -266,7 +266,7 @@ def test_bad_content_is_named(write, content, name):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1, 2, 3], "found a list of 3, expected a dict of the splits"),
+        ([1, 2, 3], "utterance 0: found a int, expected a list of "),
         ({}, "expected a dict of the splits"),
         ({"train": [1]}, "split 'train': found a list of 1"),
         ({"vision": np.zeros(3)}, "found a ndarray"),

@@ -95,6 +95,11 @@ class MMSASplit:
 
     def _labels(self, key: str) -> NDArray[np.float32]:
         labels = self._numbers(key)
+        if labels.ndim > 1 and labels.size != len(self):
+            raise DataError(
+                f"{self.where}: {key} has the shape {labels.shape}, expected (N,) or (N, 1): keep "
+                "the one column that is to be predicted"
+            )
         self._check_count(key, labels.size)
         with np.errstate(over="ignore"):  # a label beyond float32 is reported as infinite
             labels = labels.reshape(-1, 1).astype(np.float32)
