@@ -146,6 +146,32 @@ def test_validate_lists_everything_and_ends_with_1(write, capsys):
         assert says(out, line)
 
 
+@pytest.mark.parametrize("name", ["audio", "vision"])
+def test_lengths_that_are_too_short_are_told_by_every_command(name, write, tmp_path, capsys):
+    splits = content()
+    lengths = np.array(splits["train"][f"{name}_lengths"])
+    splits["train"][f"{name}_lengths"] = (lengths // 3).tolist()
+    file = write(splits)
+    lost = int((lengths > lengths // 3).sum())
+    longest = f"at most {lengths.max()} instead of {lengths.max() // 3} steps"
+    told = f"{name}, train: {lost} utterances with values beyond the length that the file tells"
+    out = output(["validate", file], capsys)
+    assert says(out, f"warning {told}")
+    assert says(out, longest)
+    assert says(out, "another modality or frame rate?")
+    line = f"values beyond their lengths, which are not read: train {lost}"
+    assert says(output(["inspect", file], capsys), line)
+    out = output(["convert", file, str(tmp_path / "store")], capsys)
+    assert says(out, f"warning: {told}")
+
+
+def test_features_that_bert_has_of_padding_are_no_lost_steps(write, tmp_path, capsys):
+    splits = content()
+    for split in splits.values():
+        split["text"] = np.ones_like(split["text"])
+    assert output(["validate", write(splits)], capsys).count("beyond") == 0
+
+
 def test_validate_ends_with_0_where_there_are_only_warnings(write, capsys):
     splits = content()
     splits["valid"]["raw_text"][2] = " "

@@ -10,6 +10,7 @@ from pgf_plugin.cli import data_inspect
 from pgf_plugin.cli.overrides import ReaderOptions
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.formats import FORMATS, detect_format
+from pgf_plugin.datasets.inspection import find_doubts
 from pgf_plugin.datasets.source import STORE, load_data
 from pgf_plugin.datasets.store import is_store, verify_store, write_store
 from pgf_plugin.datasets.store.arrays import TREATMENTS
@@ -137,7 +138,8 @@ def _summary(table: FeatureTable) -> list[str]:
     if table.extra_labels:
         lines.append(f"labels: label, {', '.join(table.extra_labels)}")
     notes = [*table.info.get("notes", []), table.info.get("note")]
-    return [*lines, *(f"note: {note}" for note in notes if note)]
+    doubts = [f"warning: {each.where}: {each.what}; {each.advice}" for each in find_doubts(table)]
+    return [*lines, *(f"note: {note}" for note in notes if note), *doubts]
 
 
 def _changes(folder: Path) -> list[str]:

@@ -193,6 +193,11 @@ class PaddedArray(LazySequences):
         # Pickles lay arrays at any byte: torch and BLAS want aligned ones.
         return np.require(self.padded[index, start : start + length], np.float32, ["A", "C"])
 
+    def padding(self) -> "PaddedArray":
+        """The steps of each that are never read."""
+        rest = (self.padded.shape[1] - self.lengths).clip(min=0)
+        return PaddedArray(self.padded, rest, from_end=not self.from_end)
+
 
 class ArrayList(LazySequences):
     """Sequences that are an array each, (T_i, D), of one width D.

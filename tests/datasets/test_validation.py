@@ -19,7 +19,7 @@ from pgf_plugin.datasets.checks import split_rows
 from pgf_plugin.datasets.features import RaggedArray
 from pgf_plugin.datasets.formats import read_table
 from pgf_plugin.datasets.inspection import Expectations, validate_table
-from pgf_plugin.datasets.sequences import LazySequences, PaddedArray
+from pgf_plugin.datasets.sequences import JoinedSequences, LazySequences, PaddedArray
 from pgf_plugin.errors import DataError
 
 TABLE = sound_table()
@@ -135,6 +135,26 @@ PLANTED = {
     "no step": (
         with_sequences(TABLE, "audio", PaddedArray(np.ones((TOTAL, 3, 5)), np.eye(TOTAL)[4] * 3)),
         *("warning", "audio, train", "59 utterances without a step", 59),
+    ),
+    "values beyond the lengths": (
+        with_sequences(TABLE, "audio", PaddedArray(np.ones((TOTAL, 9, 5)), np.full(TOTAL, 3))),
+        *("warning", "audio, val", "24 utterances with values beyond the length", 24),
+    ),
+    "values before the sequences": (
+        with_sequences(
+            TABLE,
+            "vision",
+            JoinedSequences(
+                [
+                    PaddedArray(
+                        np.random.default_rng(0).normal(size=(TOTAL, 9, 5)),
+                        np.where(np.arange(TOTAL) == 7, 4, 9),
+                        from_end=True,
+                    )
+                ]
+            ),
+        ),
+        *("warning", "vision, train", "1 utterance with values beyond the length", 1),
     ),
     "feature constant": (
         with_sequences(TABLE, "audio", RaggedArray(AUDIO.values * [1, 0, 1, 1, 1], AUDIO.offsets)),

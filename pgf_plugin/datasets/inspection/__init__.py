@@ -4,7 +4,12 @@ from pgf_plugin.datasets.inspection.describe import describe, describe_table
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding
 from pgf_plugin.datasets.inspection.report import Report
 from pgf_plugin.datasets.inspection.survey import Survey, survey_table
-from pgf_plugin.datasets.inspection.validate import find_problems, unreadable, validate_table
+from pgf_plugin.datasets.inspection.validate import (
+    find_doubts,
+    find_problems,
+    unreadable,
+    validate_table,
+)
 
 __all__ = [
     "Expectations",
@@ -13,6 +18,7 @@ __all__ = [
     "Survey",
     "describe",
     "describe_table",
+    "find_doubts",
     "find_problems",
     "survey_table",
     "unreadable",

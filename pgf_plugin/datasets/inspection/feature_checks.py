@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.checks import canonical_split
+from pgf_plugin.datasets.features import FeatureTable, IndexArray
 from pgf_plugin.datasets.inspection.axes import padding_on_features, wider_than_long
 from pgf_plugin.datasets.inspection.features import constant_features, odd_features
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
+from pgf_plugin.datasets.inspection.splits import Splits
 from pgf_plugin.datasets.inspection.steps import StepSurvey
-from pgf_plugin.datasets.inspection.survey import Survey
+from pgf_plugin.datasets.inspection.survey import ZERO_PADDED, Survey
 from pgf_plugin.structures import MODALITIES
 
 MANY_ZERO = 0.25
@@ -32,8 +34,32 @@ def check_features(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             rows = survey.splits.rows(split)
             yield from _nonfinite(survey, name, rows, f"{name}, {split}")
             yield from _without_content(survey, name, rows, f"{name}, {split}")
+        if name in ZERO_PADDED:
+            yield from hidden_values(survey.table, survey.splits, name, steps.hidden)
         yield from _constant(survey, name)
         yield from _scale(name, steps)
+
+
+def hidden_values(
+    table: FeatureTable, splits: Splits, name: str, hidden: IndexArray
+) -> Iterator[Finding]:
+    """Yield, by split, where modality ``name`` has ``hidden`` steps (N,) beyond its lengths."""
+    lengths = table.sequences[name].lengths
+    for split in splits.names:
+        rows = splits.rows(split)
+        rows = rows[hidden[rows] > 0]
+        if len(rows):
+            worst = rows[hidden[rows].argmax()]
+            reach = f"{lengths[worst] + hidden[worst]:,} instead of {lengths[worst]:,} steps"
+            yield Finding(
+                "warning",
+                f"{numbered(len(rows), 'utterance')} with values beyond the length that the file "
+                f"tells, which are not read; at most {reach}",
+                f"{name}, {split}",
+                len(rows),
+                first_of(table.ids[row] for row in rows),
+                "correct the lengths: are they those of another modality or frame rate?",
+            )
 
 
 def _absent(survey: Survey, expected: Expectations) -> Iterator[Finding]:

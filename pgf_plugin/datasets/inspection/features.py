@@ -88,6 +88,7 @@ def _describe(survey: StepSurvey, rows: NDArray[np.int64], edges: NDArray) -> St
         empty=int((lengths == 0).sum()),
         all_zero=int(survey.all_zero[rows].sum()),
         repeating=int(survey.repeating[rows].sum()),
+        hidden=int((survey.hidden[rows] > 0).sum()),
     )
 
 

@@ -155,6 +155,7 @@ def _feature_lines(modality: ModalityReport) -> Iterable[str]:
         ("without a step", "empty"),
         ("nothing but zeros", "all_zero"),
         ("all steps the same", "repeating"),
+        ("values beyond their lengths, which are not read", "hidden"),
     ):
         counts = {name: getattr(split, key) for name, split in modality.splits.items()}
         found = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)

@@ -65,6 +65,7 @@ class StepsSplit:
         empty: sequences without a step.
         all_zero: sequences of nothing but zero steps.
         repeating: sequences whose steps are all the same.
+        hidden: sequences with values beyond their lengths.
     """
 
     sequences: int
@@ -81,6 +82,7 @@ class StepsSplit:
     empty: int
     all_zero: int
     repeating: int
+    hidden: int
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import IndexArray, Sequences
+from pgf_plugin.datasets.hidden import hidden_steps
 from pgf_plugin.datasets.inspection.moments import FeatureMoments
 
 BLOCK_BYTES = 4 * 2**20
@@ -23,6 +24,7 @@ class StepSurvey:
         zero, nan, inf: (N,) steps of each utterance that are zero throughout, or hold NaN or inf.
         changes: (N,) steps that differ from the one before.
         zeros_of_feature: (D,) values that are zero.
+        hidden: (N,) steps beyond the length of each utterance, up to the last that is not zero.
         seen: steps that were read.
     """
 
@@ -34,11 +36,12 @@ class StepSurvey:
     inf: IndexArray = field(init=False)
     changes: IndexArray = field(init=False)
     zeros_of_feature: IndexArray = field(init=False)
+    hidden: IndexArray = field(init=False)
     seen: int = 0
 
     def __post_init__(self) -> None:
         count = len(self.lengths)
-        self.zero, self.nan, self.inf, self.changes = np.zeros((4, count), np.int64)
+        self.zero, self.nan, self.inf, self.changes, self.hidden = np.zeros((5, count), np.int64)
         self.zeros_of_feature = np.zeros(self.width, np.int64)
 
     @property
@@ -57,19 +60,25 @@ class StepSurvey:
         return (self.lengths > 1) & (self.changes == 0) & ~self.all_zero
 
 
-def survey_steps(sequences: Sequences, codes: IndexArray, num_splits: int) -> StepSurvey:
+def survey_steps(
+    sequences: Sequences, codes: IndexArray, num_splits: int, *, zero_padded: bool
+) -> StepSurvey:
     """Read every step of ``sequences`` once.
 
     Args:
         sequences: N sequences, in memory or in their file.
         codes: (N,) split of each.
         num_splits: number of splits.
+        zero_padded: whether padding is zero, as it is not in the features that BERT has of it; it
+            is then read too.
 
     Raises:
         DataError: if a sequence cannot be read.
     """
     moments = [FeatureMoments(sequences.width) for _ in range(num_splits)]
     survey = StepSurvey(sequences.width, sequences.lengths, moments)
+    if zero_padded:
+        survey.hidden = hidden_steps(sequences)
     before: tuple[int, NDArray] | None = None
     for rows, block in _blocks_of_rows(sequences):
         _count_steps(survey, rows, block)

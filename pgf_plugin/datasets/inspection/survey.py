@@ -12,6 +12,9 @@ from pgf_plugin.datasets.inspection.videos import Videos, find_videos
 from pgf_plugin.errors import DataError
 from pgf_plugin.structures import MODALITIES
 
+ZERO_PADDED = ("audio", "vision")
+"""Modalities whose padding is zero; BERT has features of that of texts."""
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -49,7 +52,12 @@ def survey_table(table: FeatureTable, split_column: str | None = None) -> Survey
     modalities = {}
     for name in [each for each in MODALITIES if each in table.sequences]:
         try:
-            modalities[name] = survey_steps(table.sequences[name], splits.codes, len(splits.names))
+            modalities[name] = survey_steps(
+                table.sequences[name],
+                splits.codes,
+                len(splits.names),
+                zero_padded=name in ZERO_PADDED,
+            )
         except DataError as error:
             broken[name] = str(error)
     return Survey(table, splits, modalities, find_videos(table.ids), broken)

@@ -1,11 +1,13 @@
 """All problems of a table, the errors first."""
 
 from pgf_plugin.datasets.features import FeatureTable
-from pgf_plugin.datasets.inspection.feature_checks import check_features
+from pgf_plugin.datasets.hidden import hidden_steps
+from pgf_plugin.datasets.inspection.feature_checks import check_features, hidden_values
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding
 from pgf_plugin.datasets.inspection.label_checks import check_labels
 from pgf_plugin.datasets.inspection.row_checks import check_rows
-from pgf_plugin.datasets.inspection.survey import Survey, survey_table
+from pgf_plugin.datasets.inspection.splits import choose_column, read_splits
+from pgf_plugin.datasets.inspection.survey import ZERO_PADDED, Survey, survey_table
 from pgf_plugin.errors import DataError
 
 
@@ -36,6 +38,20 @@ def find_problems(survey: Survey, expected: Expectations | None = None) -> list[
         *check_features(survey, expected),
     ]
     return sorted(found, key=lambda finding: finding.severity != "error")
+
+
+def find_doubts(table: FeatureTable) -> list[Finding]:
+    """List what spoils results without a word, and is told as well where nobody validates.
+
+    Of the features of ``table`` only the padding is read.
+    """
+    splits = read_splits(table, choose_column(table, None))
+    return [
+        finding
+        for name in ZERO_PADDED
+        if name in table.sequences
+        for finding in hidden_values(table, splits, name, hidden_steps(table.sequences[name]))
+    ]
 
 
 def unreadable(error: DataError) -> Finding:
