@@ -27,7 +27,8 @@ class FeatureTable:
         extra_labels: further labels by name, (N, n) float32 each, NaN where there is none: those of
             CH-SIMS for one modality alone are ``'text'``, ``'audio'`` and ``'vision'``.
         info: what is known of the data beside its values, as JSON has it: ``name``, ``format``,
-            ``label_range``, ``units``, ``planted``, …
+            ``label_range``, ``units``, ``planted``, …; ``notes`` and ``warnings`` on how it was
+            read, of which the latter should be looked at.
         times: start and end of each step in seconds from the start of its utterance, (T_i, 2), by
             modality where known; ``'words'`` has those of the words of ``texts``, which blanks
             divide.

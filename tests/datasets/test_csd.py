@@ -17,6 +17,7 @@ from csd_files import (
     write_folder,
 )
 
+from pgf_plugin.cli import main
 from pgf_plugin.datasets import checks
 from pgf_plugin.datasets.formats.csd import is_csd, read_csd
 from pgf_plugin.datasets.scan import scan
@@ -325,6 +326,39 @@ def test_videos_that_a_sequence_lacks_are_left_out(tmp_path):
     table = read(write_folder(tmp_path, sequences))
     assert {each.split("[")[0] for each in table.ids} == {"one", "three"}
     assert table.info["videos_left_out"] == 1
+
+
+@pytest.mark.parametrize("name", ["COVAREP", "FACET", "words", "Opinion Segment Labels"])
+def test_intervals_of_another_unit_are_told(tmp_path, name, capsys):
+    sequences = synthetic_sequences()
+    sequences[name] = {
+        video: (intervals * 1000.0, values)
+        for video, (intervals, values) in sequences[name].items()
+    }
+    for intervals, _ in sequences[name].values():
+        intervals[0, 0] = 0  # so that something overlaps
+    folder = write_folder(tmp_path, sequences)
+    warnings = read(folder).info["warnings"]
+    assert len(warnings) == (3 if name == "Opinion Segment Labels" else 1)
+    assert all("milliseconds or frames? Both must be seconds" in each for each in warnings)
+    (folder / "folds.json").write_text(json.dumps(FOLDS))
+    folds = str(folder / "folds.json")
+    main(["data", "validate", str(folder), "--option", f"folds={folds}"])
+    assert "milliseconds or frames?" in " ".join(capsys.readouterr().out.split())
+    convert = ["data", "convert", str(folder), str(tmp_path / "store")]
+    assert main([*convert, "--option", f"folds={folds}", "--allow", "empty-text"]) == 0
+    assert "milliseconds or frames?" in capsys.readouterr().out
+
+
+def test_videos_that_go_on_after_their_utterances_are_no_other_unit(tmp_path):
+    sequences = synthetic_sequences()
+    for name in ("COVAREP", "FACET"):
+        intervals, values = sequences[name]["two"]
+        sequences[name]["two"] = (
+            np.concatenate([intervals, [[900, 901]]]),
+            values[[*range(len(values)), 0]],
+        )
+    assert "warnings" not in read(write_folder(tmp_path, sequences)).info
 
 
 def test_a_sequence_that_was_aligned_before(folder, tmp_path):

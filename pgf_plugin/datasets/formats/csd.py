@@ -26,6 +26,7 @@ from pgf_plugin.datasets.formats.csd_sequences import (
     ToWords,
     check_covered,
     count_covered,
+    other_unit,
 )
 from pgf_plugin.datasets.formats.csd_words import LATE_WORDS, WordTrack, read_words, word_vectors
 from pgf_plugin.datasets.formats.options import text_list
@@ -108,10 +109,14 @@ def read_csd(
     aligned = _align(roles, utterances, track if align == "words" else None, skip_nonfinite)
     spoken = {} if track is None else {"words": track.times()}
     name, splits = _splits(folds, utterances)
+    doubts = [each.doubt for each in aligned.values()]
+    if track is not None and track.file not in roles.modalities.values():
+        doubts.insert(0, other_unit(utterances, track.file, track.intervals))
     known = {
         "name": _NAMES.get(name),
         "label_range": _LABEL_RANGES.get(name),
         "note": _note(roles, word_shift),
+        "warnings": [doubt for doubt in doubts if doubt] or None,
     }
     return FeatureTable(
         source=str(path),
@@ -185,11 +190,12 @@ def _note(roles: Roles, word_shift: int) -> str | None:
 
 @dataclass(frozen=True)
 class _Aligned:
-    """One modality: features, times, and how many utterances have nothing."""
+    """One modality: features, times, how many utterances have nothing, and what looks wrong."""
 
     features: Sequences
     times: Sequences
     empty: int
+    doubt: str | None
 
 
 def _align(
@@ -201,14 +207,15 @@ def _align(
     for modality, file in roles.modalities.items():
         if track is None or file is track.file:
             covered = count_covered(utterances, to_labels, file, roles.labels[0])
-            features = CsdFeatures(file, utterances, to_labels, covered)
-            times: Sequences = CsdTimes(file, utterances, to_labels, covered)
+            features = CsdFeatures(file, utterances, to_labels, covered.counts)
+            times: Sequences = CsdTimes(file, utterances, to_labels, covered.counts)
         else:
             to_words = ToWords(track.intervals, track.overlaps, skip_nonfinite)
             covered = count_covered(utterances, to_words, file, track.file)
             features = CsdFeatures(file, utterances, to_words, track.lengths)
             times = track.times()
-        aligned[modality] = _Aligned(features, times, int((covered == 0).sum()))
+        doubt = other_unit(utterances, file, covered.ends)
+        aligned[modality] = _Aligned(features, times, int((covered.counts == 0).sum()), doubt)
     return aligned
 
 

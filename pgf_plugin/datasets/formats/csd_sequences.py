@@ -12,7 +12,7 @@ Two ways of alignment, after ``mmsdk``:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from pgf_plugin.datasets.formats.csd_file import CsdFile, Segment
 from pgf_plugin.datasets.formats.csd_labels import Utterances
 from pgf_plugin.datasets.sequences import IndexArray, LazySequences, RaggedArray, offsets_of
 from pgf_plugin.errors import DataError
+
+_OTHER_UNIT = 8.0
+"""Times that sequences end later than the utterances, from which on they are of another unit."""
 
 
 class Alignment(Protocol):
@@ -152,10 +155,22 @@ class CsdTimes(_ByVideo):
         return self.alignment.times(video, intervals)
 
 
+class Covered(NamedTuple):
+    """What of the utterances a sequence has something for.
+
+    Attributes:
+        counts: (N,) steps of each utterance for which it has something.
+        ends: of each video, (1,) where its last step ends.
+    """
+
+    counts: IndexArray
+    ends: Sequence[NDArray[np.floating]]
+
+
 def count_covered(
     utterances: Utterances, alignment: Alignment, file: CsdFile, reference: CsdFile
-) -> IndexArray:
-    """Steps of each utterance, (N,), for which ``file`` has something.
+) -> Covered:
+    """Tell for which steps of each utterance ``file`` has something.
 
     All its intervals are read and checked for that.
 
@@ -168,7 +183,7 @@ def count_covered(
         ends.append(intervals[:, 1].max(keepdims=True, initial=0))
     covered = np.concatenate(counts)
     check_covered(utterances, covered, file, ends, reference)
-    return covered
+    return Covered(covered, ends)
 
 
 def check_covered(
@@ -189,3 +204,27 @@ def check_covered(
             f"utterance. The last step ends at {last:g}, the last utterance at {end:g}; both must "
             "be seconds from the start of the video"
         )
+
+
+def other_unit(
+    utterances: Utterances, file: CsdFile, intervals: Sequence[NDArray[np.floating]]
+) -> str | None:
+    """What to say where ``intervals``, of each video, and the utterances look like two units.
+
+    A video may end long after its last utterance, so the one in the middle of all decides.
+    """
+    pairs = [
+        (float(each.max(initial=0)), float(own.max(initial=0)), video)
+        for video, each, own in zip(utterances.videos, intervals, utterances.intervals, strict=True)
+    ]
+    told = sorted((end / last, end, last, video) for end, last, video in pairs if end * last > 0)
+    if not told:
+        return None
+    ratio, end, last, video = told[len(told) // 2]
+    if 1 / _OTHER_UNIT < ratio < _OTHER_UNIT:
+        return None
+    return (
+        f"{file} ends at {end:g} in video {video!r}, the last utterance at {last:g}, and likewise "
+        "in others: are the intervals of one of them milliseconds or frames? Both must be seconds "
+        "from the start of the video"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pgf_plugin.datasets.checks import canonical_split
+from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.inspection.describe import repeated_ids
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
 from pgf_plugin.datasets.inspection.report import Overlap
@@ -18,6 +19,7 @@ def check_rows(survey: Survey, expected: Expectations) -> Iterator[Finding]:
         yield Finding("error", "there is no utterance", "file", 0, [], "look for the right file")
         return
     yield from _notes(survey)
+    yield from reader_warnings(survey.table)
     yield from _columns(survey)
     yield from _splits(survey, expected)
     yield from _ids(survey)
@@ -36,6 +38,13 @@ def _notes(survey: Survey) -> Iterator[Finding]:
         if "left out" in note:
             advice = "if they are features, mend the column, or name it by --option"
             yield Finding("warning", note, "file", 1, [], advice)
+
+
+def reader_warnings(table: FeatureTable) -> Iterator[Finding]:
+    """Yield what the reader found doubtful about the files."""
+    for warning in table.info.get("warnings", []):
+        advice = "if this is not meant, mend the files, or the options that they are read with"
+        yield Finding("warning", warning, "file", 1, [], advice)
 
 
 def _columns(survey: Survey) -> Iterator[Finding]:

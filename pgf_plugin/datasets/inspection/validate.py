@@ -5,7 +5,7 @@ from pgf_plugin.datasets.hidden import hidden_steps
 from pgf_plugin.datasets.inspection.feature_checks import check_features, hidden_values
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding
 from pgf_plugin.datasets.inspection.label_checks import check_labels
-from pgf_plugin.datasets.inspection.row_checks import check_rows
+from pgf_plugin.datasets.inspection.row_checks import check_rows, reader_warnings
 from pgf_plugin.datasets.inspection.splits import choose_column, read_splits
 from pgf_plugin.datasets.inspection.survey import ZERO_PADDED, Survey, survey_table
 from pgf_plugin.errors import DataError
@@ -46,11 +46,12 @@ def find_doubts(table: FeatureTable) -> list[Finding]:
     Of the features of ``table`` only the padding is read.
     """
     splits = read_splits(table, choose_column(table, None))
+    hidden = {
+        name: hidden_steps(table.sequences[name]) for name in ZERO_PADDED if name in table.sequences
+    }
     return [
-        finding
-        for name in ZERO_PADDED
-        if name in table.sequences
-        for finding in hidden_values(table, splits, name, hidden_steps(table.sequences[name]))
+        *reader_warnings(table),
+        *(each for name in hidden for each in hidden_values(table, splits, name, hidden[name])),
     ]
 
 
