@@ -165,6 +165,24 @@ def test_lengths_that_are_too_short_are_told_by_every_command(name, write, tmp_p
     assert says(out, f"warning: {told}")
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.arange(MANY) % 3, "warning: label: every label is a whole number from 0 to 2"),
+        (np.linspace(1, 2, MANY), "warning: label: no label is negative, they lie from 1 to 2"),
+        (np.linspace(-1, 1, MANY), "test_evaluator = dict(type='MSAMetric', scale='sims')"),
+        (np.linspace(-3, 3, MANY), None),
+    ],
+)
+def test_convert_tells_labels_that_need_another_scale(labels, told, write, tmp_path, capsys):
+    splits = content()
+    for split in splits.values():
+        split["regression_labels"] = labels.astype(np.float32)
+    out = output(["convert", write(splits), str(tmp_path / "store")], capsys)
+    assert (told or "feature_dims") in out
+    assert ("warning" in out or "evaluator" in out) == (told is not None)
+
+
 def test_features_that_bert_has_of_padding_are_no_lost_steps(write, tmp_path, capsys):
     splits = content()
     for split in splits.values():

@@ -18,6 +18,7 @@ from pgf_plugin.datasets.store.checks import ALLOWANCES
 from pgf_plugin.datasets.store.schema import read_document
 from pgf_plugin.datasets.store.staging import check_target
 from pgf_plugin.errors import check_one_of
+from pgf_plugin.label_scale import other_scale
 from pgf_plugin.structures import MODALITIES
 
 
@@ -179,7 +180,11 @@ def _config(folder: Path, table: FeatureTable) -> list[str]:
         arguments["label_range"] = (label["min"], label["max"])
     dims = {n: of["dim"] for n, of in document["modalities"].items() if n != "text"}
     told = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-    return [f"dataset = dict({told})", f"feature_dims = {dims!r}"]
+    lines = [f"dataset = dict({told})", f"feature_dims = {dims!r}"]
+    if table.labels.shape[1] == 1 and other_scale(table.labels[:, 0]) == "sims":
+        scale = "simsv2" if table.info.get("name") == "CH-SIMS v2" else "sims"
+        lines.append(f"val_evaluator = test_evaluator = dict(type='MSAMetric', scale={scale!r})")
+    return lines
 
 
 def _bytes(folder: Path) -> str:

@@ -14,7 +14,11 @@ from pgf_plugin.errors import check_one_of
 from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
 from pgf_plugin.evaluation.inputs import check_any, check_diverged, of_sample
 from pgf_plugin.json_files import write_json
+from pgf_plugin.label_scale import other_scale
 from pgf_plugin.registry import METRICS
+
+_OF_MOSI = ("mosi", "mosei")
+"""Scales with the classes of -3 to 3."""
 
 
 class Prediction(NamedTuple):
@@ -109,16 +113,33 @@ class MSAMetric(BaseMetric):
         return msa_metrics(prediction, label, self.scale, reproduce_mmsa=self.reproduce_mmsa)
 
     def _check_scale(self) -> None:
-        """Say once where classes of a scale around 0 are counted on another scale."""
-        low, high = (self.dataset_meta or {}).get("label_range", (-1.0, 1.0))
-        if self.scale != "classes" and low != -high and not self._told:
+        """Say once where classes of a scale are counted on another scale."""
+        if not self._told and (doubt := self._doubt()) is not None:
             self._told = True
-            print_log(
-                f"the labels are of a scale of {low:g} to {high:g}, which is not around 0: of what "
-                f"MSAMetric gives, MAE and Corr alone say something, and accuracies and F1 do not",
-                "current",
-                logging.WARNING,
+            print_log(doubt, "current", logging.WARNING)
+
+    def _doubt(self) -> str | None:
+        """Why the classes of this scale are not those of the labels."""
+        low, high = (self.dataset_meta or {}).get("label_range", (-1.0, 1.0))
+        useless = "of what MSAMetric gives, MAE and Corr alone say something, accuracies and F1 not"
+        if self.scale != "classes" and low != -high:
+            return f"the labels are of a scale of {low:g} to {high:g}, not around 0: {useless}"
+        if self.scale not in _OF_MOSI:
+            return None
+        found = other_scale([row.label for row in self.predictions])
+        if found == "sims":
+            return (
+                f"all {len(self.predictions)} labels lie from -1 to 1, and MSAMetric counts the "
+                f"classes of -3 to 3 (scale={self.scale!r}): if they are on the scale of CH-SIMS, "
+                "set scale='sims' in val_evaluator and test_evaluator"
             )
+        if found is not None:
+            return (
+                f"none of the {len(self.predictions)} labels is negative, which accuracies and F1 "
+                f"of scale={self.scale!r} are about: {useless}. If they are classes, use "
+                "MSAClassificationLoss and MSAClassificationMetric"
+            )
+        return None
 
     @property
     def _num_scores(self) -> int:

@@ -69,6 +69,14 @@ PLANTED = {
     "label infinite": (labels(TRAIN[3], np.inf), "error", "label, train", "1 label missing", 1),
     "labels of a split": (labels(TEST, np.nan), "error", "label, test", "all labels", 30),
     "labels constant": (labels(VAL, 0.5), "warning", "label, val", "every label is 0.5", 24),
+    "labels of classes": (
+        replace(TABLE, labels=np.arange(TOTAL, dtype=np.float32)[:, None] % 3),
+        *("warning", "label", "every label is a whole number from 0 to 2", TOTAL),
+    ),
+    "labels from 1 to 3": (
+        replace(TABLE, labels=np.linspace(1, 3, TOTAL, dtype=np.float32)[:, None]),
+        *("warning", "label", "no label is negative, they lie from 1 to 3", TOTAL),
+    ),
     "id twice": (
         replace(TABLE, ids=changed(TABLE.ids, 1, TABLE.ids[0])),
         *("error", "ids", "1 id of several utterances", 1),
@@ -314,6 +322,11 @@ def test_labels_on_a_scale_of_their_own_are_beyond_what_configs_assume():
     assert {finding.severity for finding in found} == {"warning"}
     assert "outside -3 to 3" in found[0].what
     assert "label_range in a config" in found[0].advice
+
+
+def test_who_names_the_range_knows_the_scale():
+    table = replace(TABLE, labels=np.linspace(1, 5, TOTAL, dtype=np.float32)[:, None])
+    assert validate_table(table, expected=Expectations(label_range=(1, 5))) == []
 
 
 def test_float32_bounds_are_inside_the_range():

@@ -78,11 +78,17 @@ def test_what_is_no_number_is_told(metric, value):
         evaluate(metric, rows)
 
 
-def test_another_scale_than_one_around_zero_is_told_once(monkeypatch):
-    told = []
+@pytest.fixture
+def told(monkeypatch):
+    """What metrics log."""
+    lines = []
     monkeypatch.setattr(
-        "pgf_plugin.evaluation.metrics.print_log", lambda text, *_, **__: told.append(text)
+        "pgf_plugin.evaluation.metrics.print_log", lambda text, *_, **__: lines.append(text)
     )
+    return lines
+
+
+def test_another_scale_than_one_around_zero_is_told_once(told):
     metric = MSAMetric()
     for label_range in ((-3.0, 3.0), (1.0, 5.0), (1.0, 5.0)):
         evaluator = Evaluator(metric)
@@ -91,6 +97,35 @@ def test_another_scale_than_one_around_zero_is_told_once(monkeypatch):
         evaluator.evaluate(size=len(SCORES))
     (text,) = told
     assert "a scale of 1 to 5" in text
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.linspace(-1, 1, 21), "all 21 labels lie from -1 to 1.*set scale='sims'"),
+        (np.linspace(1, 3, 20), "none of the 20 labels is negative"),
+        (np.arange(24) % 3, "If they are classes, use MSAClassificationLoss"),
+    ],
+)
+def test_labels_of_another_scale_than_that_of_mosi_are_told_once(labels, message, told):
+    metric = MSAMetric()
+    for _ in range(2):
+        evaluate(metric, samples(labels, labels))
+    (text,) = told
+    assert re.search(message, text)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scale"),
+    [
+        (np.linspace(-3, 3, 30), "mosi"),
+        (np.linspace(-1, 1, 5), "mosi"),  # so few may be so by chance
+        (np.linspace(-1, 1, 30), "sims"),
+    ],
+)
+def test_labels_of_the_scale_are_not_told(labels, scale, told):
+    evaluate(MSAMetric(scale=scale), samples(labels, labels))
+    assert told == []
 
 
 def test_prefix_is_only_there_when_asked_for():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.checks import LABEL_RANGE
+from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.inspection.finding import (
     Expectations,
     Finding,
@@ -15,6 +16,7 @@ from pgf_plugin.datasets.inspection.finding import (
 )
 from pgf_plugin.datasets.inspection.labels import label_columns
 from pgf_plugin.datasets.inspection.survey import Survey
+from pgf_plugin.label_scale import other_scale
 from pgf_plugin.structures import MODALITIES
 
 _TOLERANCE = 1e-6
@@ -34,6 +36,8 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     known = expected.label_range or survey.table.info.get("label_range")
     bounds = known or LABEL_RANGE
     severity: Severity = "error" if known else "warning"  # a config may know the scale
+    if expected.label_range is None:  # else it is known
+        yield from doubtful_scale(survey.table)
     for name, values in label_columns(survey.table).items():
         column = name.partition("[")[0]
         learnt = column == _LEARNT
@@ -46,6 +50,28 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             # Classes, emotions and intervals have ranges of their own.
             if learnt or (known and column in _OF_ONE):
                 yield from _outside(survey, values, rows, where, bounds, severity)
+
+
+def doubtful_scale(table: FeatureTable) -> Iterator[Finding]:
+    """Yield what the labels are on, where accuracies of CMU-MOSI's scale say nothing of them."""
+    found = other_scale(table.labels[:, 0]) if table.labels.shape[1] == 1 else None
+    if found not in ("classes", "positive"):
+        return
+    known = table.labels[np.isfinite(table.labels)]
+    low, high = f"{known.min():g}", f"{known.max():g}"
+    useless = "Acc-2 and F1 of scale='mosi' need negative labels, so that MAE and Corr alone count"
+    if found == "classes":
+        what = f"every label is a whole number from {low} to {high}: are these classes?"
+        advice = (
+            f"if so, set label_range=[0,{high}] and use MSAClassificationLoss and "
+            f"MSAClassificationMetric; if they are scores, {useless}"
+        )
+    else:
+        what = f"no label is negative, they lie from {low} to {high}"
+        advice = (
+            f"{useless}: set label_range=[{low},{high}] or what the scale is, or centre it on 0"
+        )
+    yield Finding("warning", what, "label", len(known), [], advice)
 
 
 def _missing(
