@@ -183,6 +183,14 @@ def test_convert_tells_labels_that_need_another_scale(labels, told, write, tmp_p
     assert ("warning" in out or "evaluator" in out) == (told is not None)
 
 
+def test_names_that_mean_one_split_are_told(write, tmp_path, capsys):
+    splits = content()
+    splits["dev"] = splits["valid"] | {"id": [f"dev{row}$_$0" for row in range(MANY)]}
+    file, told = write(splits), f"'dev' ({MANY}) and 'valid' ({MANY}) are read as one split, val"
+    assert says(output(["validate", file], capsys), told)
+    assert told in output(["convert", file, str(tmp_path / "store")], capsys)
+
+
 def test_features_that_bert_has_of_padding_are_no_lost_steps(write, tmp_path, capsys):
     splits = content()
     for split in splits.values():

@@ -73,6 +73,14 @@ def test_compressed_files(tmp_path, name, command, format):
         read_table(tmp_path / name, format)
 
 
+@pytest.mark.parametrize("second", ["dev.csv", "valid.tsv", "VALIDATION.csv"])
+def test_two_files_of_one_split_are_refused(tmp_path, second):
+    for name in ("train.csv", "val.csv", second):
+        (tmp_path / name).write_text("id,text,label\na,b,1\n")
+    with pytest.raises(DataError, match=r"holds .*, which are one split, 'val': leave one of them"):
+        read_table(tmp_path)
+
+
 def test_folder_of_something_else(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match=r"unknown format \(the entries \['notes.txt'\]\)"):

@@ -79,7 +79,7 @@ def test_one_file_a_split(tmp_path):
     with pytest.raises(DataError, match=r"test.parquet has features of \[\], but .*\['audio'\]"):
         read_table(tmp_path)
     write_table(tmp_path / "test.csv", ROWS)
-    with pytest.raises(DataError, match=r"holds \['test.csv', 'test.parquet'\]: leave one"):
+    with pytest.raises(DataError, match=r"holds \['test.csv', 'test.parquet'\], which are one"):
         read_table(tmp_path)
 
 

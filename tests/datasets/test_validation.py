@@ -68,6 +68,10 @@ PLANTED = {
     "label missing": (labels(TRAIN[3], np.nan), "error", "label, train", "1 label missing", 1),
     "label infinite": (labels(TRAIN[3], np.inf), "error", "label, train", "1 label missing", 1),
     "labels of a split": (labels(TEST, np.nan), "error", "label, test", "all labels", 30),
+    "splits of one meaning": (
+        splits(np.where(np.arange(TOTAL) == VAL[0], "dev", SPLIT)),
+        *("warning", "splits (split)", "'dev' (1) and 'val' (23) are read as one split, val", 24),
+    ),
     "labels constant": (labels(VAL, 0.5), "warning", "label, val", "every label is 0.5", 24),
     "labels of classes": (
         replace(TABLE, labels=np.arange(TOTAL, dtype=np.float32)[:, None] % 3),

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.checks import SPLITS, canonical_split
 from pgf_plugin.datasets.features import Sequences
 from pgf_plugin.errors import DataError
 
@@ -30,9 +31,6 @@ PUBLISHED = {
     "CH-SIMS v2": Published((2722, 647, 1034), (-1.0, 1.0)),
 }
 
-SPLIT_FILES = ("train", "dev", "valid", "val", "validation", "test")
-"""Names of splits, and of the files that hold one each."""
-
 Unlabelled = Literal["error", "keep"]
 """Whether utterances without label are refused, or read with NaN."""
 
@@ -43,23 +41,29 @@ _MISTAKES = 0.01
 
 
 def split_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """The files in ``folder`` that hold one split each, by split, in the order of SPLIT_FILES.
+    """The files in ``folder`` that hold one split each, by the name that they give it.
+
+    They have the names of splits, in any case, and come in the order of the splits.
 
     Args:
         folder: where they are, such as ``train.csv``.
         suffixes: of the files, each with its dot.
 
     Raises:
-        DataError: if there are two of one split.
+        DataError: if there are two of one split, under one name or two.
     """
-    files: dict[str, Path] = {}
-    for name in SPLIT_FILES:
-        found = [file for end in suffixes if (file := folder / f"{name}{end}").is_file()]
-        if len(found) > 1:
-            raise DataError(f"{folder} holds {[file.name for file in found]}: leave one of them")
-        if found:
-            files[name] = found[0]
-    return files
+    found: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        split = canonical_split(file.stem)
+        if split in SPLITS and file.suffix.lower() in suffixes and file.is_file():
+            found.setdefault(split, []).append(file)
+    for split, files in found.items():
+        if len(files) > 1:
+            raise DataError(
+                f"{folder} holds {[file.name for file in files]}, which are one split, {split!r}: "
+                "leave one of them"
+            )
+    return {found[split][0].stem.lower(): found[split][0] for split in SPLITS if split in found}
 
 
 def aligned_info(sequences: Iterable[Sequences]) -> dict[str, bool]:

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.datasets.checks import SPLIT_NAMES
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import (
-    SPLIT_FILES,
     aligned_info,
     describe_source,
     split_files,
@@ -39,6 +39,7 @@ EXPECTED = (
     "for the splits 'train', 'dev', 'test'"
 )
 _EMOTION_COLUMNS = 7
+_NAMES = [name for names in SPLIT_NAMES.values() for name in names]
 
 
 class _Utterance(NamedTuple):
@@ -105,7 +106,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = list(split_files(path, [SUFFIX]).values())
     if not files:
-        raise DataError(f"{path} holds none of {[f'{name}{SUFFIX}' for name in SPLIT_FILES]}")
+        raise DataError(f"{path} holds none of {[f'{name}{SUFFIX}' for name in _NAMES]}")
     return files
 
 
@@ -125,7 +126,7 @@ def _read_splits(path: Path, files: Sequence[Path]) -> dict[str, list[_Utterance
 def _split_of(file: Path) -> str:
     """The split that a file's name tells, such as ``'dev'`` of ``misa_dev.pkl``."""
     words = re.split(r"[^a-z]+", file.stem.lower())
-    return next((name for name in SPLIT_FILES if name in words), "all")
+    return next((name for name in _NAMES if name in words), "all")
 
 
 def _utterances(where: str, items: Any) -> list[_Utterance]:

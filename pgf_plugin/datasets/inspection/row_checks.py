@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from pgf_plugin.datasets.checks import canonical_split
+from pgf_plugin.datasets.checks import SPLITS, canonical_split
 from pgf_plugin.datasets.features import FeatureTable
 from pgf_plugin.datasets.inspection.describe import repeated_ids
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding, first_of, numbered
 from pgf_plugin.datasets.inspection.report import Overlap
-from pgf_plugin.datasets.inspection.splits import NO_SPLIT
+from pgf_plugin.datasets.inspection.splits import NO_SPLIT, Splits
 from pgf_plugin.datasets.inspection.survey import Survey
 from pgf_plugin.datasets.inspection.texts import empty_rows, shared, shared_texts
 
@@ -84,6 +84,7 @@ def _splits(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             advice = "statistics and metrics of so few are noise; is the file whole?"
             what = f"only {numbered(count, 'utterance')}"
             yield Finding("warning", what, f"splits, {name}", count, [], advice)
+    yield from merged_splits(splits)
     if NO_SPLIT in splits.names:
         rows = splits.rows(NO_SPLIT)
         yield Finding(
@@ -104,6 +105,24 @@ def _splits(survey: Survey, expected: Expectations) -> Iterator[Finding]:
             [],
             "results on other counts are not comparable: say so beside them, or find the version",
         )
+
+
+def merged_splits(splits: Splits) -> Iterator[Finding]:
+    """Yield the names that a file has for several splits, and which are all read as one."""
+    for known in SPLITS:
+        counts = {
+            name: count for name, count in splits.counts.items() if canonical_split(name) == known
+        }
+        if len(counts) > 1:
+            told = " and ".join(f"{name!r} ({count:,})" for name, count in counts.items())
+            yield Finding(
+                "warning",
+                f"{told} are read as one split, {known}",
+                f"splits ({splits.column})",
+                sum(counts.values()),
+                [],
+                "if they are not one, give the others a name that is no split's, such as 'unused'",
+            )
 
 
 def _ids(survey: Survey) -> Iterator[Finding]:

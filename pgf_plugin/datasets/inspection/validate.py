@@ -5,7 +5,11 @@ from pgf_plugin.datasets.hidden import hidden_steps
 from pgf_plugin.datasets.inspection.feature_checks import check_features, hidden_values
 from pgf_plugin.datasets.inspection.finding import Expectations, Finding
 from pgf_plugin.datasets.inspection.label_checks import check_labels, doubtful_scale
-from pgf_plugin.datasets.inspection.row_checks import check_rows, reader_warnings
+from pgf_plugin.datasets.inspection.row_checks import (
+    check_rows,
+    merged_splits,
+    reader_warnings,
+)
 from pgf_plugin.datasets.inspection.splits import choose_column, read_splits
 from pgf_plugin.datasets.inspection.survey import ZERO_PADDED, Survey, survey_table
 from pgf_plugin.errors import DataError
@@ -51,6 +55,7 @@ def find_doubts(table: FeatureTable) -> list[Finding]:
     }
     return [
         *reader_warnings(table),
+        *(each for name in table.splits for each in merged_splits(read_splits(table, name))),
         *doubtful_scale(table),
         *(each for name in hidden for each in hidden_values(table, splits, name, hidden[name])),
     ]
