@@ -73,6 +73,23 @@ def test_compressed_files(tmp_path, name, command, format):
         read_table(tmp_path / name, format)
 
 
+@pytest.mark.parametrize(
+    "names", [("training", "validation", "testing"), ("Train", "VALID", "TEST")]
+)
+@pytest.mark.parametrize("suffix", [".csv", ".pkl", ".CSV"])
+def test_files_of_splits_are_found_under_every_name_of_one(tmp_path, names, suffix):
+    table, misa = b"id,text,label\na,b,1\n", pickle.dumps(MISA)
+    for name in (*names, "extra"):
+        (tmp_path / f"{name}{suffix}").write_bytes(misa if suffix == ".pkl" else table)
+    (tmp_path / "README.txt").write_text("read me")
+    read = read_table(tmp_path)
+    assert read.splits["split"].tolist() == [name.lower() for name in names]
+    (note,) = [each for each in read.info["notes"] if each.startswith("not read")]
+    assert note.startswith(f"not read: extra{suffix}; a file of a split has one of the names train")
+    (tmp_path / f"extra{suffix}").unlink()
+    assert "not read" not in str(read_table(tmp_path).info)
+
+
 @pytest.mark.parametrize("second", ["dev.csv", "valid.tsv", "VALIDATION.csv"])
 def test_two_files_of_one_split_are_refused(tmp_path, second):
     for name in ("train.csv", "val.csv", second):

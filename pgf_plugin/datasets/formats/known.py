@@ -1,13 +1,13 @@
 """What the formats have in common: names of splits, and the published data sets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.checks import SPLITS, canonical_split
+from pgf_plugin.datasets.checks import SPLIT_NAMES, SPLITS, canonical_split
 from pgf_plugin.datasets.features import Sequences
 from pgf_plugin.errors import DataError
 
@@ -64,6 +64,23 @@ def split_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
                 "leave one of them"
             )
     return {found[split][0].stem.lower(): found[split][0] for split in SPLITS if split in found}
+
+
+def unread_note(folder: Path, files: Collection[Path]) -> list[str]:
+    """A note on what lies beside the ``files`` of splits, ends like one, and was not read."""
+    ends = {file.suffix.lower() for file in files}
+    others = sorted(
+        file.name
+        for file in folder.iterdir()
+        if file not in files and file.suffix.lower() in ends and file.is_file()
+    )
+    if not others:
+        return []
+    names = ", ".join(name for several in SPLIT_NAMES.values() for name in several)
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return [
+        f"not read: {', '.join(others[:3])}{more}; a file of a split has one of the names {names}"
+    ]
 
 
 def aligned_info(sequences: Iterable[Sequences]) -> dict[str, bool]:

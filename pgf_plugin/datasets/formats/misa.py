@@ -26,6 +26,7 @@ from pgf_plugin.datasets.formats.known import (
     aligned_info,
     describe_source,
     split_files,
+    unread_note,
 )
 from pgf_plugin.datasets.formats.options import file_path
 from pgf_plugin.datasets.formats.safe_pickle import load_pickle
@@ -79,6 +80,8 @@ def read_misa(
         )
     labels = columns[:, [label_column]]
     texts, notes = _texts(rows, vocabulary)
+    if path.is_dir():
+        notes += unread_note(path, files)
     sizes = [len(split) for split in splits.values()]
     emotions = columns.shape[1] == _EMOTION_COLUMNS
     sequences = {

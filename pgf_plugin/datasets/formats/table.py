@@ -22,7 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgf_plugin.datasets.features import FeatureTable, Sequences
-from pgf_plugin.datasets.formats.known import Unlabelled, describe_source, split_files
+from pgf_plugin.datasets.formats.known import (
+    Unlabelled,
+    describe_source,
+    split_files,
+    unread_note,
+)
 from pgf_plugin.datasets.formats.options import column_name, column_names
 from pgf_plugin.datasets.formats.table_columns import Names, find_columns, other_columns
 from pgf_plugin.datasets.formats.table_csv import CsvFile, CsvOptions
@@ -267,6 +272,7 @@ def _joined(path: Path, tables: Sequence[FeatureTable]) -> FeatureTable:
                 raise DataError(f"{table.source} has {what} {own}, but {first.source} {others}")
     labels = np.concatenate([table.labels for table in tables])
     notes = {note for table in tables for note in table.info.get("notes", [])}
+    notes.update(unread_note(path, [Path(table.source) for table in tables]))
     return FeatureTable(
         source=str(path),
         ids=[sample_id for table in tables for sample_id in table.ids],
