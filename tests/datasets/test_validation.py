@@ -291,7 +291,7 @@ def test_an_id_in_two_splits_is_told_as_such():
 def test_labels_are_compared_with_the_range_asked_for_or_told_by_the_format():
     inside = replace(TABLE, labels=np.clip(TABLE.labels, -3, 3))
     assert validate_table(inside, expected=Expectations(label_range=(-3, 3))) == []
-    told = replace(inside, info={"label_range": [-1, 1]})
+    told = replace(inside, info={"name": "CH-SIMS", "label_range": [-1, 1]})
     found = validate_table(told)
     assert {finding.where for finding in found} == {"label, train", "label, val", "label, test"}
     outside = (np.abs(TABLE.labels[TRAIN]) > 1).sum()
@@ -318,7 +318,8 @@ def test_single_labels_outside_are_mistakes_and_change_no_scale(counts, scale, n
     assert table.info.get("name") == name
     assert table.info["label_range"] == [-scale, scale]
     (finding,) = validate_table(table)
-    assert (finding.severity, finding.count, finding.where) == ("error", 2, "label, train")
+    severity = "error" if name else "warning"  # where the range is a guess
+    assert (finding.severity, finding.count, finding.where) == (severity, 2, "label, train")
 
 
 def test_labels_on_a_scale_of_their_own_are_beyond_what_configs_assume():

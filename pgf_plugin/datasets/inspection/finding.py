@@ -45,8 +45,8 @@ class Expectations:
     Attributes:
         splits: canonical names of the splits that must be there.
         feature_dims: modality to features a step.
-        label_range: smallest and largest label; None for the range that the format tells, or else
-            no bound.
+        label_range: smallest and largest label; None for that of a published data set, or else the
+            one that its labels suggest, beyond which they are only warned of.
         min_samples: smaller splits are told.
     """
 

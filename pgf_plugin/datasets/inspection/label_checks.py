@@ -33,9 +33,12 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
     """Yield the problems of every column of labels."""
     if "label" in survey.broken:
         return
-    known = expected.label_range or survey.table.info.get("label_range")
+    info = survey.table.info
+    known = expected.label_range or info.get("label_range")
     bounds = known or LABEL_RANGE
-    severity: Severity = "error" if known else "warning"  # a config may know the scale
+    # Of data without a name, readers guess the range from the labels, and a config may know better.
+    sure = expected.label_range or (known and "name" in info)
+    severity: Severity = "error" if sure else "warning"
     if expected.label_range is None:  # else it is known
         yield from doubtful_scale(survey.table)
     for name, values in label_columns(survey.table).items():
