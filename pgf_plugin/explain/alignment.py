@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pgf_plugin.explain.word_matching import NO_WORD, word_of_each_character
 from pgf_plugin.explain.word_times import WordTimes
 
 
@@ -34,20 +35,17 @@ def token_centres(
         text: the transcript.
         spans: (L,) first character of each token in it and the one after its last; empty for
             special tokens.
-        times: of its words; one that is not in the transcript is passed over.
+        times: of its words, matched by
+            :func:`~pgf_plugin.explain.word_matching.word_of_each_character`.
     """
-    owner = [-1] * len(text)
-    position, lowered = 0, text.lower()
-    for number, word in enumerate(times.words):
-        found = lowered.find(word.lower(), position)
-        if found >= 0:
-            position = found + len(word)
-            owner[found:position] = [number] * len(word)
+    owner = word_of_each_character(text, times.words)
     centres = np.full(len(spans), np.nan)
     middles = times.centres
     for token, (begin, end) in enumerate(spans):
-        if begin < end and owner[begin] >= 0:
-            centres[token] = middles[owner[begin]]
+        # Some tokenizers count the space before a word to its token.
+        numbers = (number for number in owner[begin:end] if number != NO_WORD)
+        if (number := next(numbers, NO_WORD)) != NO_WORD:
+            centres[token] = middles[number]
     return centres
 
 
