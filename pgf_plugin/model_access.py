@@ -14,6 +14,13 @@ def unwrap(model: nn.Module) -> BaseModel:
     return cast(BaseModel, model.module if is_model_wrapper(model) else model)
 
 
+def fused_layers(model: nn.Module, count: int) -> list[str]:
+    """What the ``count`` fused layers of a model are called: their names, else their numbers."""
+    names = getattr(model, "layer_names", None) or ()
+    first = getattr(model, "start_fusion_layer", 0)
+    return list(names) if len(names) == count else [str(first + each) for each in range(count)]
+
+
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Run a model in eval mode and without gradients; its modes and torch's random state return."""

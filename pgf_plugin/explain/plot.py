@@ -1,5 +1,6 @@
 """The pictures: gates and contributions, attention maps, counterfactuals."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,22 @@ def save_contributions(told: Explanation, path: Path) -> None:
         image = axes.imshow(values, aspect="auto", vmin=0, vmax=highest, cmap="viridis")
         axes.set_title(name)
         axes.set_xlabel("group of neighbouring dimensions")
-        axes.set_yticks(range(layers), range(told.first_layer, told.first_layer + layers))
+        axes.set_yticks(range(layers), map(literal, told.layers))
         axes.set_ylabel("layer")
     figure.colorbar(image, ax=list(several), label="attention * (1 - gate)")
     save_png(figure, path)
 
 
-def save_map(one: AttentionMap, first_layer: int, path: Path) -> None:
+def save_map(one: AttentionMap, layer_names: Sequence[str], path: Path) -> None:
     """Draw token by step, a row a layer and a column a modality; a white dot is the word's time."""
     names = [name for name, values in one.attention.items() if values.shape[2]]
-    layers = len(one.attention[names[0]])
     height = 0.7 + 0.17 * len(one.tokens)
-    figure = new_figure(5 * len(names) + 1, 1 + height * layers)
-    grid = figure.subplots(layers, len(names), squeeze=False)
+    figure = new_figure(5 * len(names) + 1, 1 + height * len(layer_names))
+    grid = figure.subplots(len(layer_names), len(names), squeeze=False)
     for column, name in enumerate(names):
-        for layer, axes in enumerate(grid[:, column]):
+        for layer, (axes, called) in enumerate(zip(grid[:, column], layer_names, strict=True)):
             _draw(axes, one, name, layer)
-            axes.set_title(f"{name}, layer {first_layer + layer}", fontsize="medium")
+            axes.set_title(literal(f"{name}, layer {called}"), fontsize="medium")
     for axes, name in zip(grid[-1], names, strict=True):
         axes.set_xlabel("seconds" if name in one.step_times else "step")
     figure.suptitle(literal(one.id))

@@ -13,11 +13,12 @@ from pgf_plugin.datasets.base import Sample
 from pgf_plugin.evaluation.look_sums import OUTPUTS, text_mask
 from pgf_plugin.explain.alignment import AlignmentError, summarize
 from pgf_plugin.explain.contributions import Contributions
-from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals
+from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals, editable
 from pgf_plugin.explain.errors import errors_of
 from pgf_plugin.explain.maps import AttentionMap, read_tokens, step_times
 from pgf_plugin.explain.word_times import WordTimes
-from pgf_plugin.model_access import undisturbed
+from pgf_plugin.modality_entries import modality_entries
+from pgf_plugin.model_access import fused_layers, undisturbed
 
 
 @dataclass
@@ -26,9 +27,9 @@ class Explanation:
 
     Attributes:
         model: name of its class.
-        first_layer: number of the first fused layer.
         ids: of the N utterances.
         labels, predictions: (N, n_label) and (N, n_out).
+        layers: names or numbers of the fused layers that were looked at.
         measure: name of the error, ``'MAE'`` or ``'error rate'``.
         error: its mean over the utterances.
         sums: gates and attention over the split.
@@ -39,12 +40,12 @@ class Explanation:
     """
 
     model: str
-    first_layer: int
     ids: list[str]
     labels: NDArray
     predictions: NDArray
     measure: str
     error: float
+    layers: list[str] = field(default_factory=list)
     sums: Contributions = field(default_factory=Contributions)
     maps: list[AttentionMap] = field(default_factory=list)
     alignment: dict[str, list[AlignmentError | None]] = field(default_factory=dict)
@@ -87,12 +88,11 @@ class Study:
         def error(predictions: NDArray) -> NDArray:
             return errors.of(predictions, labels)
 
-        before, found = counterfactuals(samples, error, self.predict, modalities, settings)
+        editables, left_out = editable(modality_entries(self.model), modalities)
+        before, found = counterfactuals(samples, error, self.predict, editables, settings)
         ids = [str(sample["sample_id"]) for sample in samples]
-        first_layer = getattr(self.model, "start_fusion_layer", 0)
         told = Explanation(
             type(self.model).__name__,
-            first_layer,
             ids,
             labels,
             before,
@@ -104,6 +104,9 @@ class Study:
         told.notes = [f"{told.model} has no {name}" for name in OUTPUTS if name not in available]
         if not modalities:
             told.notes.append(f"{told.model} uses no audio and no vision: no counterfactuals")
+        told.notes += left_out
+        if len(ids) == 1 and modalities:
+            told.notes.append("there is one utterance: nothing is swapped")
         if "attention" in available and not self.times:
             told.notes.append("no word times are known: give --word-times FILE")
         if any(name in available for name in OUTPUTS):
@@ -125,14 +128,15 @@ class Study:
 
     def _look(self, told: Explanation, samples: Sequence[Sample], shown: set[int]) -> None:
         outputs = [name for name in OUTPUTS if name in self.model.available_outputs]
-        names = list(self.model.feature_dims)
+        entries = modality_entries(self.model)
         errors: dict[tuple[str, int], list] = {}
         layers = 0
         for start, inputs, output in self._passes(samples, outputs):
-            lengths = {name: inputs[name].shape[1] for name in names}
+            lengths = {name: entry.steps(inputs) for name, entry in entries.items()}
             mask = text_mask(inputs, output)
             told.sums.add(output.gates or (), output.attention or (), mask, lengths)
             layers = len(output.attention or ())
+            told.layers = fused_layers(self.model, layers or len(output.gates or ()))
             if not layers:
                 continue
             for row in range(len(mask)):
@@ -147,7 +151,7 @@ class Study:
                         errors.setdefault((name, layer), []).append(one.errors(name, layer))
         told.alignment = {
             name: [summarize(*_joined(errors[name, layer])) for layer in range(layers)]
-            for name in names
+            for name in entries
             if (name, 0) in errors
         }
         if self.times and layers and not any(any(each) for each in told.alignment.values()):
@@ -158,15 +162,16 @@ class Study:
     ) -> AttentionMap:
         times = self.times.get(str(sample["sample_id"]))
         one = AttentionMap(str(sample["sample_id"]), *read_tokens(self.dataset, sample, times))
-        lengths = [inputs[name].shape[1] for name in self.model.feature_dims]
+        entries = modality_entries(self.model)
+        lengths = [entry.steps(inputs) for entry in entries.values()]
         weights = torch.stack([layer[row].float().mean(0) for layer in output.attention])
         parts = weights[:, : len(one.tokens)].split(lengths, dim=2)  # (layers, L, T)
-        for name, part in zip(self.model.feature_dims, parts, strict=True):
-            real = part[..., inputs[f"{name}_mask"][row].bool()].cpu().numpy()
+        for (name, entry), part in zip(entries.items(), parts, strict=True):
+            real = part[..., entry.real(inputs)[row]].cpu().numpy()
             one.attention[name] = real
             steps = real.shape[2]
             if times is not None and len(times.words) and steps:
-                one.step_times[name] = step_times(self.dataset, index, name, steps, times)
+                one.step_times[name] = step_times(self.dataset, index, entry.values, steps, times)
         return one
 
 

@@ -31,7 +31,7 @@ def print_explanation(told: Explanation) -> None:
             *(f"{n} error s" for n in told.alignment),
         ]
         table = _table("Gates and attention (error: attended, against uniform attention)", headings)
-        for layer in range(len(gates.get("mean") or next(iter(shares.values())))):
+        for layer, called in enumerate(told.layers):
             cells = [gates[key][layer] if gates else None for key in ("mean", "std")]
             cells += [share[layer] for share in shares.values()]
             cells += [float(np.mean(part[layer])) for part in parts.values()]
@@ -39,7 +39,7 @@ def print_explanation(told: Explanation) -> None:
             for errors in told.alignment.values():
                 one = errors[layer]
                 row.append("" if one is None else f"{one.mean:.2f} / {one.uniform_mean:.2f}")
-            table.add_row(str(told.first_layer + layer), *row)
+            table.add_row(called, *row)
         console.print(table)
     if told.counterfactuals:
         headings = [
@@ -81,7 +81,7 @@ def write_explanation(told: Explanation, folder: Path) -> list[Path]:
     for number, one in enumerate(told.maps):
         if any(values.shape[2] for values in one.attention.values()):
             files.append(folder / f"attention_{number}.png")
-            save_map(one, told.first_layer, files[-1])
+            save_map(one, told.layers, files[-1])
     if told.counterfactuals:
         files.append(folder / "counterfactuals.png")
         save_counterfactuals(told, files[-1])
@@ -103,7 +103,7 @@ def _content(told: Explanation) -> dict[str, Any]:
     return {
         "model": told.model,
         "utterances": len(told.ids),
-        "first_layer": told.first_layer,
+        "layers": told.layers,
         "measure": told.measure,
         "error": told.error,
         "gates": told.sums.gates.summary(),

@@ -11,7 +11,12 @@ from pgf_plugin.datasets.planting import plant
 from pgf_plugin.datasets.planting_config import read_planting
 from pgf_plugin.errors import ConfigError, DataError
 from pgf_plugin.explain.alignment import summarize, token_centres, token_errors
-from pgf_plugin.explain.counterfactuals import check_modalities_used, counterfactuals, edited
+from pgf_plugin.explain.counterfactuals import (
+    Editable,
+    check_modalities_used,
+    counterfactuals,
+    edited,
+)
 from pgf_plugin.explain.maps import read_tokens
 from pgf_plugin.explain.word_times import checked_times, planted_times, read_word_times
 
@@ -53,7 +58,9 @@ def predict(rows):
 def test_edits_are_those_made_by_hand():
     before = samples()
     settings = {"seed": 0, "shift_steps": 2}
-    told, found = counterfactuals(before, lambda values: values[:, 0], predict, ["audio"], settings)
+    told, found = counterfactuals(
+        before, lambda values: values[:, 0], predict, [Editable("audio", "audio")], settings
+    )
     drop, swap, shift = found
     assert (drop.predictions == 0).all()
     np.testing.assert_allclose(drop.error_change, -told.mean())

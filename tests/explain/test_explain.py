@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pgf_plugin.cli import main
+from pgf_plugin.config import config_root
 
 CONFIG = "pgf_net_minilm_synthetic"
 PNG = b"\x89PNG"
@@ -88,3 +89,57 @@ def test_bad_input_is_told(checkpoint, small_encoder, capsys):
     assert "--samples: 'nobody' is none of the" in capsys.readouterr().err
     assert main([*argv, "--modalities", "odour", *SMALL]) == 1
     assert "uses beside the text, 'audio', 'vision', got 'odour'" in capsys.readouterr().err
+
+
+def test_one_utterance_is_not_swapped_with_itself(checkpoint, small_encoder, tmp_path, capsys):
+    argv = ["explain", CONFIG, str(checkpoint), "--encoder", str(small_encoder), *SMALL]
+    assert main([*argv, "test_dataloader.dataset.num_samples=1", "--out", str(tmp_path)]) == 0
+    assert "there is one utterance: nothing is swapped" in capsys.readouterr().out
+    content = json.loads((tmp_path / "explain.json").read_text())
+    assert [each["edit"] for each in content["counterfactuals"]] == ["drop", "shift"] * 2
+
+
+@pytest.mark.parametrize(
+    ("entry", "edits", "note"),
+    [
+        ("audio", ["drop", "swap", "shift"], None),
+        (("audio", None), ["swap", "shift"], "sound is not dropped: the model takes every step"),
+    ],
+    ids=["with a mask", "without"],
+)
+def test_a_wrapped_model_is_explained_by_its_own_names(
+    small_encoder, tmp_path, capsys, entry, edits, note
+):
+    pytest.importorskip("vaderSentiment", reason="extra [quickstart] is not installed")
+    config = tmp_path / "wrapped.py"
+    config.write_text(
+        f"""
+_base_ = {str(config_root() / "pgf_net" / f"{CONFIG}.py")!r}
+model = dict(
+    _delete_=True,
+    type="PGFWrapper",
+    model=dict(
+        type="HFModel",
+        auto_class="AutoModelForSequenceClassification",
+        pretrained={str(small_encoder)!r},
+        num_labels=1,
+    ),
+    head="classifier.*",
+    layers=["bert.encoder.layer.0"],
+    feature_dims=dict(sound=5),
+    bank_inputs=dict(sound={entry!r}),
+)
+"""
+    )
+    argv = ["train", str(config), "--work-dir", str(tmp_path), *SMALL]
+    assert main(argv) == 0, capsys.readouterr()
+    (best,) = tmp_path.glob("best_*.pth")
+    out = tmp_path / "looks"
+    argv = ["explain", str(config), str(best), "--out", str(out), *SMALL]
+    assert main(argv) == 0, capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert note is None or note in printed
+    content = json.loads((out / "explain.json").read_text())
+    assert content["layers"] == ["bert.encoder.layer.0"]
+    assert [each["edit"] for each in content["counterfactuals"]] == edits
+    assert {each["modality"] for each in content["counterfactuals"]} == {"sound"}
