@@ -254,3 +254,11 @@ def test_feature_dims_that_cannot_be_read_are_refused(dims, sound, capsys):
 def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     assert main(["data", "inspect", str(tmp_path / "none.pkl")]) == 1
     assert f"{tmp_path / 'none.pkl'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["inspect", "validate"])
+def test_what_is_not_there_is_told_without_options_that_there_are_not(action, tmp_path, capsys):
+    assert main(["data", action, str(tmp_path / "nope.pkl")]) == 1
+    told = capsys.readouterr().err
+    assert f"there is no file or folder {tmp_path / 'nope.pkl'}" in told
+    assert "--data-root" not in told

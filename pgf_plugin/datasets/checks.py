@@ -137,16 +137,18 @@ def check_label_range(table: FeatureTable, label_range: tuple[float, float]) -> 
 
     Raises:
         ConfigError: unless it is two finite numbers, the lower one first.
-        DataError: naming the first label outside, NaN included, and its utterance.
+        DataError: naming the first utterance without a label, or the first label outside.
     """
     low, high = check_range("label_range", label_range)
-    if len(table) and np.isnan(table.labels).all():
+    missing = np.isnan(table.labels).any(axis=1)
+    if missing.any():
         raise DataError(
-            f"{table.source}: none of the {len(table)} utterances of this split has a label, first "
-            f"{table.ids[0]!r}: add the labels, or use another split"
+            f"{table.source}: {int(missing.sum())} of the {len(table)} utterances of this split "
+            f"have no label, first {table.ids[int(missing.argmax())]!r}: add the labels, leave "
+            "these utterances out of the file, or use another split"
         )
-    # Written so that NaN counts as outside; the tolerance is float32's rounding of the bounds.
-    outside = ~((table.labels >= low - 1e-6) & (table.labels <= high + 1e-6))
+    # The tolerance is float32's rounding of the bounds.
+    outside = (table.labels < low - 1e-6) | (table.labels > high + 1e-6)
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise DataError(

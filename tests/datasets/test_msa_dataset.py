@@ -246,7 +246,10 @@ BAD_CONTENT = {
         edit("train", "regression_labels", _with(3, 3.5)),
         r"1 labels lie outside label_range=\(-3, 3\), first 3\.5 of 'train\$_\$3'",
     ),
-    "label nan": (edit("train", "regression_labels", _with(0, np.nan)), "first nan of"),
+    "label nan": (
+        edit("train", "regression_labels", _with(0, np.nan)),
+        "1 of the . utterances of this split have no label, first ",
+    ),
     "no labels": (edit("train", "regression_labels", None), "regression_labels.*expected a dict"),
     "two-dimensional": (edit("train", "audio", lambda a: a[:, 0]), r"audio must be \(N, T, D\)"),
     "text in numbers": (edit("train", "audio", lambda a: a.astype(str)), "must hold numbers"),
