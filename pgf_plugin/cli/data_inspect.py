@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pgf_plugin.cli.overrides import ReaderOptions
 from pgf_plugin.datasets.checks import SPLITS, canonical_split
@@ -120,8 +119,6 @@ def _print_findings(args: argparse.Namespace, findings: Sequence[Finding]) -> No
 
 
 def _table(args: argparse.Namespace) -> FeatureTable:
-    if not Path(args.path).expanduser().exists():
-        raise FileNotFoundError(f"there is no file or folder {args.path}")
     return load_data(args.path, args.format, **(args.option or {}))
 
 

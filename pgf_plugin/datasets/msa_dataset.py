@@ -144,7 +144,13 @@ class MSADataset(BaseMSADataset):
         self.split = split
         self.nonfinite = nonfinite
         self.max_steps = checks.check_max_steps(max_steps)
-        table = load_data(Path(data_root, data_file), format, **(reader_options or {}))
+        path = Path(data_root, data_file).expanduser()
+        if not path.exists():
+            raise FileNotFoundError(
+                f"data_file: there is no file {path}. Set data_root (--data-root DIR) to the "
+                f"folder that holds {path.name!r}"
+            )
+        table = load_data(path, format, **(reader_options or {}))
         table = checks.select_labels(table, label)
         if planted is not None:
             table = plant(table, read_planting(planted))

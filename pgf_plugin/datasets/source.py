@@ -29,6 +29,8 @@ def load_data(path: str | Path, format: str | None = None, **options: Any) -> Fe
         DataError: if the data are damaged, hostile, or of no known format.
     """
     path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
     if format != STORE and (format is not None or not is_store(path)):
         return load_table(path, format, **options)
     if options:

@@ -43,11 +43,6 @@ def load_table(path: str | Path, format: str | None = None, **options: Any) -> F
     Arrays that a table names by their paths are not looked at.
     """
     path = Path(path).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(
-            f"data_file: there is no file {path}. Set data_root (--data-root DIR) to the folder "
-            f"that holds {path.name!r}"
-        )
     named = [Path(value) for value in options.values() if isinstance(value, str | Path)]
     states = tuple(state for each in (path, *named) for state in _file_states(each))
     return _read(path.resolve(), format, _Options(deepcopy(options)), states)
