@@ -14,16 +14,17 @@ _MAX_CLASS = 10
 
 
 def other_scale(labels: ArrayLike) -> OtherScale | None:
-    """Tell another scale than -3 to 3 by ``labels`` alone, of which NaN is none.
+    """Tell another scale than -3 to 3 by labels (N,) or (N, 1) alone, of which NaN is none.
 
     Returns:
         ``'classes'`` for small whole numbers from 0, ``'positive'`` where no other label is
         negative, ``'sims'`` for those from -1 to 1; None for the scale of CMU-MOSI, and where there
-        are too few to tell.
+        are too few to tell, or several columns.
     """
     known = np.asarray(labels, np.float64)
+    several = known.size != len(known)
     known = known[np.isfinite(known)]
-    if len(known) < _ENOUGH:
+    if several or len(known) < _ENOUGH:
         return None
     low, high = known.min(), known.max()
     if low >= 0:

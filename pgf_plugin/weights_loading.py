@@ -34,7 +34,7 @@ def load_weights(
     """
     weights = read_weights(checkpoint)
     fit_weights(model, weights, checkpoint)
-    if changed := changed_settings(weights.settings, settings or weights.settings):
+    if settings and (changed := changed_settings(weights.settings, settings)):
         told = f"{checkpoint} fits, but was trained with other settings than those of the config:"
         print_log("\n  ".join([told, *changed]), "current", logging.WARNING)
 

@@ -145,9 +145,11 @@ def corruption_problems(bench: Mapping[str, Any]) -> Iterator[Problem]:
             said = f"a name must be a string that is not empty, got {name!r}"
             yield Problem("bench.corruptions", said)
             continue
-        found = list(_of_entry(place, entry))
-        found = found or list(_of_transforms(place, _read(name, entry)))
-        yield from found or _of_names(place, _read(name, entry))
+        if found := list(_of_entry(place, entry)):
+            yield from found
+            continue
+        corruption = _read(name, entry)
+        yield from list(_of_transforms(place, corruption)) or _of_names(place, corruption)
 
 
 def _of_entry(place: str, entry: Any) -> Iterator[Problem]:

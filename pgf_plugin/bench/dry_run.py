@@ -24,6 +24,9 @@ FINISHED, TO_TEST, TO_RUN, TO_REPEAT = "finished", "to test", "to run", "to run 
 """A trial to test is trained, and lacks corrupted test sets of the bench; one to run again was
 finished with another config, other data or another version, or its checkpoint is gone."""
 
+_TRAINED = (FINISHED, TO_TEST)
+"""What costs no training."""
+
 
 class Planned(NamedTuple):
     """A trial, whether it is finished already, and what it would cost if not."""
@@ -82,9 +85,8 @@ def dry_run(
     states = {trial.folder: _state(trial) for trial in trials}
     costs: dict[str, Cost] = {}
     for trial in trials:
-        if states[trial.folder] in (FINISHED, TO_TEST):
-            continue
-        if trial.label in costs or wrong & _names_of(trial):
+        done = states[trial.folder] in _TRAINED or trial.label in costs
+        if done or wrong & _names_of(trial):
             continue
         measured = _attempt(trial)
         if isinstance(measured, Cost):
@@ -93,7 +95,7 @@ def dry_run(
             wrong.add(trial.label)
             problems.append(measured)
     planned = [
-        Planned(trial, state, None if state in (FINISHED, TO_TEST) else costs.get(trial.label))
+        Planned(trial, state, None if state in _TRAINED else costs.get(trial.label))
         for trial in trials
         for state in [states[trial.folder]]
     ]

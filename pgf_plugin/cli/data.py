@@ -181,7 +181,7 @@ def _config(folder: Path, table: FeatureTable) -> list[str]:
     dims = {n: of["dim"] for n, of in document["modalities"].items() if n != "text"}
     told = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
     lines = [f"dataset = dict({told})", f"feature_dims = {dims!r}"]
-    if table.labels.shape[1] == 1 and other_scale(table.labels[:, 0]) == "sims":
+    if other_scale(table.labels) == "sims":
         scale = "simsv2" if table.info.get("name") == "CH-SIMS v2" else "sims"
         lines.append(f"val_evaluator = test_evaluator = dict(type='MSAMetric', scale={scale!r})")
     return lines

@@ -7,11 +7,12 @@ for a module that lacks a package.
 from collections.abc import Collection
 from importlib import import_module
 
+_OF_ITS_NAME = (
+    *("mmcv", "mmpretrain", "mmdet", "mmdet3d", "mmpose", "mmocr", "mmyolo", "mmrotate", "mmagic"),
+    *("timm", "torchvision", "torchaudio"),
+)
 _DISTRIBUTIONS = {
-    **{name: name for name in ("mmcv", "mmpretrain", "mmdet", "mmdet3d", "mmpose", "mmocr")},
-    **{
-        name: name for name in ("mmyolo", "mmrotate", "mmagic", "timm", "torchvision", "torchaudio")
-    },
+    **{name: name for name in _OF_ITS_NAME},
     **{"mmseg": "mmsegmentation", "mmaction": "mmaction2", "sklearn": "scikit-learn"},
 }
 """Package to the distribution that installs it, where components of configs often come from it."""

@@ -24,6 +24,8 @@ SPLIT_NAMES = {
 }
 """The names under which files keep a split, in any case."""
 
+EVERY_SPLIT_NAME = tuple(name for names in SPLIT_NAMES.values() for name in names)
+
 SPLITS = tuple(SPLIT_NAMES)
 """The names that this package gives them. Synthetic data are drawn by their places here."""
 

@@ -11,14 +11,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from pgf_plugin.errors import check_one_of
-from pgf_plugin.evaluation.catalogue import SCALES, msa_metrics
+from pgf_plugin.evaluation.catalogue import MOSI_METRICS, SCALES, msa_metrics
 from pgf_plugin.evaluation.inputs import check_any, check_diverged, of_sample
 from pgf_plugin.json_files import write_json
 from pgf_plugin.label_scale import other_scale
 from pgf_plugin.registry import METRICS
-
-_OF_MOSI = ("mosi", "mosei")
-"""Scales with the classes of -3 to 3."""
 
 
 class Prediction(NamedTuple):
@@ -124,7 +121,7 @@ class MSAMetric(BaseMetric):
         useless = "of what MSAMetric gives, MAE and Corr alone say something, accuracies and F1 not"
         if self.scale != "classes" and low != -high:
             return f"the labels are of a scale of {low:g} to {high:g}, not around 0: {useless}"
-        if self.scale not in _OF_MOSI:
+        if SCALES[self.scale] is not MOSI_METRICS:  # the classes of -3 to 3
             return None
         found = other_scale([row.label for row in self.predictions])
         if found == "sims":

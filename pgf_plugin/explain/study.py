@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pgf_plugin.explain.counterfactuals import Counterfactual, counterfactuals, 
 from pgf_plugin.explain.errors import errors_of
 from pgf_plugin.explain.maps import AttentionMap, read_tokens, step_times
 from pgf_plugin.explain.word_times import WordTimes
-from pgf_plugin.modality_entries import modality_entries
+from pgf_plugin.modality_entries import ModalityEntry, modality_entries
 from pgf_plugin.model_access import fused_layers, undisturbed
 
 
@@ -71,6 +72,10 @@ class Study:
     batch_size: int
     times: Mapping[str, WordTimes]
 
+    @cached_property
+    def _entries(self) -> dict[str, ModalityEntry]:
+        return modality_entries(self.model)
+
     def run(
         self, shown: Sequence[int], modalities: Sequence[str], settings: Mapping[str, int]
     ) -> Explanation:
@@ -88,7 +93,7 @@ class Study:
         def error(predictions: NDArray) -> NDArray:
             return errors.of(predictions, labels)
 
-        editables, left_out = editable(modality_entries(self.model), modalities)
+        editables, left_out = editable(self._entries, modalities)
         before, found = counterfactuals(samples, error, self.predict, editables, settings)
         ids = [str(sample["sample_id"]) for sample in samples]
         told = Explanation(
@@ -128,11 +133,10 @@ class Study:
 
     def _look(self, told: Explanation, samples: Sequence[Sample], shown: set[int]) -> None:
         outputs = [name for name in OUTPUTS if name in self.model.available_outputs]
-        entries = modality_entries(self.model)
         errors: dict[tuple[str, int], list] = {}
         layers = 0
         for start, inputs, output in self._passes(samples, outputs):
-            lengths = {name: entry.steps(inputs) for name, entry in entries.items()}
+            lengths = {name: entry.steps(inputs) for name, entry in self._entries.items()}
             mask = text_mask(inputs, output)
             told.sums.add(output.gates or (), output.attention or (), mask, lengths)
             layers = len(output.attention or ())
@@ -151,7 +155,7 @@ class Study:
                         errors.setdefault((name, layer), []).append(one.errors(name, layer))
         told.alignment = {
             name: [summarize(*_joined(errors[name, layer])) for layer in range(layers)]
-            for name in entries
+            for name in self._entries
             if (name, 0) in errors
         }
         if self.times and layers and not any(any(each) for each in told.alignment.values()):
@@ -162,11 +166,10 @@ class Study:
     ) -> AttentionMap:
         times = self.times.get(str(sample["sample_id"]))
         one = AttentionMap(str(sample["sample_id"]), *read_tokens(self.dataset, sample, times))
-        entries = modality_entries(self.model)
-        lengths = [entry.steps(inputs) for entry in entries.values()]
+        lengths = [entry.steps(inputs) for entry in self._entries.values()]
         weights = torch.stack([layer[row].float().mean(0) for layer in output.attention])
         parts = weights[:, : len(one.tokens)].split(lengths, dim=2)  # (layers, L, T)
-        for (name, entry), part in zip(entries.items(), parts, strict=True):
+        for (name, entry), part in zip(self._entries.items(), parts, strict=True):
             real = part[..., entry.real(inputs)[row]].cpu().numpy()
             one.attention[name] = real
             steps = real.shape[2]

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.checks import SPLIT_NAMES, SPLITS, canonical_split
+from pgf_plugin.datasets.checks import EVERY_SPLIT_NAME, SPLITS, canonical_split
 from pgf_plugin.datasets.features import Sequences
 from pgf_plugin.errors import DataError
 
@@ -76,10 +76,10 @@ def unread_note(folder: Path, files: Collection[Path]) -> list[str]:
     )
     if not others:
         return []
-    names = ", ".join(name for several in SPLIT_NAMES.values() for name in several)
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     return [
-        f"not read: {', '.join(others[:3])}{more}; a file of a split has one of the names {names}"
+        f"not read: {', '.join(others[:3])}{more}; a file of a split has one of the names "
+        f"{', '.join(EVERY_SPLIT_NAME)}"
     ]
 
 

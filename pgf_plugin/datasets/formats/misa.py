@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgf_plugin.datasets.checks import SPLIT_NAMES
+from pgf_plugin.datasets.checks import EVERY_SPLIT_NAME
 from pgf_plugin.datasets.features import FeatureTable, Sequences
 from pgf_plugin.datasets.formats.known import (
     aligned_info,
@@ -40,7 +40,6 @@ EXPECTED = (
     "for the splits 'train', 'dev', 'test'"
 )
 _EMOTION_COLUMNS = 7
-_NAMES = [name for names in SPLIT_NAMES.values() for name in names]
 
 
 class _Utterance(NamedTuple):
@@ -109,7 +108,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = list(split_files(path, [SUFFIX]).values())
     if not files:
-        raise DataError(f"{path} holds none of {[f'{name}{SUFFIX}' for name in _NAMES]}")
+        raise DataError(f"{path} holds none of {[f'{name}{SUFFIX}' for name in EVERY_SPLIT_NAME]}")
     return files
 
 
@@ -129,7 +128,7 @@ def _read_splits(path: Path, files: Sequence[Path]) -> dict[str, list[_Utterance
 def _split_of(file: Path) -> str:
     """The split that a file's name tells, such as ``'dev'`` of ``misa_dev.pkl``."""
     words = re.split(r"[^a-z]+", file.stem.lower())
-    return next((name for name in _NAMES if name in words), "all")
+    return next((name for name in EVERY_SPLIT_NAME if name in words), "all")
 
 
 def _utterances(where: str, items: Any) -> list[_Utterance]:

@@ -57,7 +57,7 @@ def check_labels(survey: Survey, expected: Expectations) -> Iterator[Finding]:
 
 def doubtful_scale(table: FeatureTable) -> Iterator[Finding]:
     """Yield what the labels are on, where accuracies of CMU-MOSI's scale say nothing of them."""
-    found = other_scale(table.labels[:, 0]) if table.labels.shape[1] == 1 else None
+    found = other_scale(table.labels)
     if found not in ("classes", "positive"):
         return
     known = table.labels[np.isfinite(table.labels)]
