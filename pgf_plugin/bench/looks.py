@@ -15,6 +15,7 @@ from torch import Tensor
 from pgf_plugin.checkpoint_files import AtomicLocalBackend
 from pgf_plugin.datasets.tokenization import load_tokenizer
 from pgf_plugin.evaluation.look_sums import OUTPUTS, AttentionSums, GateSums, rounded, text_mask
+from pgf_plugin.modality_entries import modality_entries
 from pgf_plugin.model_access import undisturbed, unwrap
 from pgf_plugin.structures import MSADataSample, MSAOutput
 
@@ -111,7 +112,7 @@ def take_looks(runner: Runner) -> Looks:
     """Run the model on the first batches of the test set and sum up what it computed on the way."""
     model = unwrap(runner.model)
     asked = [name for name in OUTPUTS if name in model.available_outputs]
-    modalities = list(getattr(model, "feature_dims", ()))
+    entries = modality_entries(model)
     tokenizer = getattr(runner.test_dataloader.dataset, "tokenizer", None)
     gates, attention = GateSums(), AttentionSums()
     looks = Looks(0, getattr(model, "start_fusion_layer", 0))
@@ -121,12 +122,13 @@ def take_looks(runner: Runner) -> Looks:
             inputs, samples = data["inputs"], data["data_samples"]
             output = model(inputs, mode="tensor", outputs=asked)
             mask = text_mask(inputs, output)
-            lengths = {name: inputs[name].shape[1] for name in modalities}
+            lengths = {name: entry.steps(inputs) for name, entry in entries.items()}
             gates.add(output.gates or (), mask)
             attention.add(output.attention or (), mask, lengths)
             looks.utterances += len(samples)
             if not looks.maps:
-                looks.maps = list(_maps(inputs, samples, output, mask, lengths, tokenizer))
+                masks = {name: entry.real(inputs) for name, entry in entries.items()}
+                looks.maps = list(_maps(inputs, samples, output, mask, masks, tokenizer))
             if looks.utterances >= MAX_UTTERANCES:
                 break
     looks.gates, looks.attention = gates.summary(), attention.summary()
@@ -138,12 +140,11 @@ def _maps(
     samples: list[MSADataSample],
     output: MSAOutput,
     mask: Tensor,
-    lengths: Mapping[str, int],
+    masks: Mapping[str, Tensor],
     tokenizer: str | None,
 ) -> Iterator[UtteranceLook]:
-    """The first utterances of a batch that have a step to look at."""
+    """The first utterances of a batch that have a step to look at, by ``masks`` (B, T)."""
     predictions = cast(Tensor, output.prediction)
-    masks = {name: inputs[f"{name}_mask"].bool() for name in lengths}
     seen = [row for row in range(len(samples)) if any(m[row].any() for m in masks.values())]
     for row in seen[:MAX_MAPS]:
         kept = mask[row].nonzero()[:MAX_TOKENS, 0]  # (L,)

@@ -76,6 +76,30 @@ def test_a_trial_leaves_looks_where_its_model_has_gates(run):
 
 
 @pytest.mark.usefixtures("quickstart")
+def test_a_wrapped_model_is_looked_at_by_its_own_names(run, config_file):
+    config = Config.fromfile(config_file)
+    architecture = config.bench.models["Text only"].model.encoder.architecture
+    wrapped = {
+        "type": "PGFWrapper",
+        "model": {
+            "type": "HFModel",
+            "auto_class": "AutoModelForSequenceClassification",
+            "architecture": {**architecture, "vocab_size": 30522},
+            "num_labels": 1,
+        },
+        "layers": "bert.encoder.layer.*",
+        "feature_dims": {"sound": 5},
+        "bank_inputs": {"sound": "audio"},
+    }
+    config.bench.models = {"Wrapped": {"model": wrapped}}
+    result, _ = run(config=config, seeds=[0])
+    (trial,) = result.results
+    looks = load_looks(trial.folder(result.work_dir))
+    assert looks.attention == {"sound": [1.0, 1.0]}
+    assert list(looks.maps[0].attention) == list(looks.maps[0].steps) == ["sound"]
+
+
+@pytest.mark.usefixtures("quickstart")
 def test_outputs_that_break_their_promise_cost_the_picture_and_not_the_trial(run, config_file):
     @MODELS.register_module()
     class PromisesGates(TextOnlyNet):
